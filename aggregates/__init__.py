@@ -1,0 +1,1 @@
+"""The business: facts, state and rules. Imports nothing else of Backstory."""

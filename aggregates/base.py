@@ -1,0 +1,186 @@
+"""Aggregate: a stream's state and the rules that decide what may be recorded next.
+
+It follows the event-sourcing library's protocols for aggregates (an id, a version, events that
+mutate it, ``collect_events``), without its class rewriting: state is what the events say, fields
+of the same name are copied by themselves, and there is nothing to construct.
+"""
+
+import copy
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, get_args
+from uuid import UUID, uuid5
+
+from aggregates.errors import DuplicateExternalId, Rejected, kebab
+from aggregates.events import Created, Event
+from aggregates.values import ExternalId
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A value that at most one stream may hold at a time, in a scope such as ``customer-name``."""
+
+    scope: str
+    value: str
+    rejection: type[Rejected]
+    """Raised with ``existing_id`` where another stream holds the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A value to find streams by, in a scope; any number of streams may share it."""
+
+    scope: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vacant:
+    """What must not be marked by another stream when the pending events are stored."""
+
+    mark: Mark
+    rejection: type[Rejected]
+
+
+def derived(origin: UUID, name: str) -> UUID:
+    """The id that follows from another id and a name: the same request makes the same id."""
+    return uuid5(origin, name)
+
+
+def plural(noun: str) -> str:
+    """``opportunity`` → ``opportunities``, ``dictionary-entry`` → ``dictionary-entries``."""
+    return re.sub(r"(?<![aeiou])y$", "ie", noun) + "s"
+
+
+class Aggregate:
+    """Base of all aggregates. Subclasses nest their events and declare state that rules need."""
+
+    registry: ClassVar[dict[str, type["Aggregate"]]] = {}
+    KIND: ClassVar[str]
+    """Stored kind, ``DictionaryEntry``."""
+    PLURAL: ClassVar[str]
+    """Name in routes, ``dictionary-entries``; its table is the same with underscores."""
+    SERIES: ClassVar[str | None] = None
+    """Prefix of its numbers, such as ``KH``; None: records have no number."""
+    REVISION: ClassVar[int] = 1
+    """Raise it when the fold of stored events gives another state; old snapshots are ignored."""
+    EVENTS: ClassVar[dict[str, type[Event]]]
+    """Topic → event class."""
+    STATE: ClassVar[dict[str, Any]]
+    """Field → type, of every field that events put into state, and of declared state."""
+
+    number: str | None = None
+    incomplete: tuple[str, ...] = ()
+    external: ExternalId | None = None
+
+    def __init_subclass__(cls) -> None:
+        cls.KIND = cls.__dict__.get("KIND", cls.__name__)
+        cls.PLURAL = cls.__dict__.get("PLURAL", plural(kebab(cls.__name__)))
+        cls.EVENTS, cls.STATE = {}, {}
+        for event in _nested_events(cls):
+            event.TOPIC = event.__dict__.get("TOPIC") or f"{cls.KIND}.{event.__name__}"
+            cls.EVENTS[event.TOPIC] = event
+            cls.STATE |= {n: f.rebuild_annotation() for n, f in event.model_fields.items()}
+        cls.STATE |= {n: t for n, t in cls.__annotations__.items() if "ClassVar" not in str(t)}
+        Aggregate.registry[cls.KIND] = cls
+
+    def __init__(self, id: UUID, *, number: str | None = None) -> None:
+        """An aggregate to which nothing has happened yet."""
+        self.id = id
+        self.version = 0
+        self.pending: list[Event] = []
+        self.vacant: list[Vacant] = []
+        if number is not None:
+            self.number = number
+
+    @property
+    def root_customer_id(self) -> UUID | None:
+        """The customer this stream belongs to now."""
+        customer_id: UUID | None = getattr(self, "customer_id", None)
+        return customer_id
+
+    # Rules
+
+    def require(self, claim: bool, rejection: type[Rejected], **details: Any) -> None:
+        """Refuse unless the claim is true."""
+        if not claim:
+            raise rejection(**details)
+
+    def require_vacant(self, mark: Mark, rejection: type[Rejected]) -> None:
+        """Refuse, when stored, where another stream carries the mark."""
+        self.vacant.append(Vacant(mark, rejection))
+
+    def record(self, event: Event) -> None:
+        """Take the event as happened: it changes the state and waits to be stored."""
+        if isinstance(event, Created):
+            given = {"number": self.number, "incomplete": self.incomplete}
+            event = event.model_copy(update={k: v for k, v in given.items() if v})
+        self.mutate(event)
+        self.pending.append(event)
+
+    def record_changes(self, event: type[Event], **values: Any) -> None:
+        """Record an event of those values that differ from the state; nothing where none does.
+
+        Custom fields are changed one by one: those not named stay.
+        """
+        if values.get("custom"):
+            values["custom"] = {**(getattr(self, "custom", None) or {}), **values["custom"]}
+        changes = {k: v for k, v in values.items() if v != getattr(self, k, None)}
+        if changes:
+            self.record(event(**changes))
+
+    def reservations(self) -> Iterable[Reservation]:
+        """What this aggregate, as it is now, holds exclusively."""
+        if self.external is not None:
+            scope = f"external/{self.PLURAL}/{self.external.system}"
+            yield Reservation(scope, self.external.id, DuplicateExternalId)
+
+    def marks(self) -> Iterable[Mark]:
+        """What this aggregate, as it is now, can be found by."""
+        return ()
+
+    # Replay
+
+    def mutate(self, event: Event) -> None:
+        """Fold one event into the state."""
+        event.apply(self)
+        self.version += 1
+
+    @classmethod
+    def replay(cls, id: UUID, events: Iterable[Event]) -> Self:
+        """The aggregate after these events."""
+        aggregate = cls(id)
+        for event in events:
+            aggregate.mutate(event)
+        return aggregate
+
+    def copy(self) -> Self:
+        """An independent aggregate in the same state (state values are immutable)."""
+        twin = copy.copy(self)
+        twin.pending, twin.vacant = [], []
+        return twin
+
+    def collect_events(self) -> list[Event]:
+        """Hand over the pending events."""
+        collected, self.pending = self.pending, []
+        return collected
+
+    def state(self) -> dict[str, Any]:
+        """Everything the events have put into this aggregate."""
+        return {n: vars(self)[n] for n in type(self).STATE if n in vars(self)}
+
+
+def _nested_events(cls: type[Aggregate]) -> Iterator[type[Event]]:
+    for value in vars(cls).values():
+        if isinstance(value, type) and issubclass(value, Event):
+            yield value
+
+
+def markers(annotation: Any, kind: type[Any]) -> Iterator[Any]:
+    """Every marker object of a kind inside an annotation, however deeply nested."""
+    for part in getattr(annotation, "__metadata__", ()):
+        if isinstance(part, kind):
+            yield part
+    for part in get_args(annotation):
+        yield from markers(part, kind)

@@ -1,0 +1,130 @@
+"""Customer: a company (or person) one deals with, and everything recorded of it."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+from uuid import UUID
+
+from aggregates.base import Aggregate, Mark, Reservation
+from aggregates.company_names import canonical, has_legal_form, stem
+from aggregates.errors import Rejected
+from aggregates.events import Created, Event
+from aggregates.values import (
+    Code,
+    CodeText,
+    Count,
+    Custom,
+    ExternalId,
+    FoundingDate,
+    FreeText,
+    Money,
+    Personal,
+    Phone,
+    Ref,
+    Tags,
+    Text,
+    Value,
+)
+
+
+class DuplicateCustomerName(Rejected):
+    """A customer of this name exists already."""
+
+
+class ShortName(Rejected):
+    """A customer whose full legal name begins with this short name exists already."""
+
+
+class CustomerDetails(Value):
+    """What may be known of a customer beside its name; any part may be missing."""
+
+    industry: Annotated[CodeText, Code("industry")] | None = None
+    source: Annotated[CodeText, Code("source")] | None = None
+    short_name: Text | None = None
+    region: Text | None = None
+    address: Annotated[Text, Personal()] | None = None
+    postcode: Text | None = None
+    phone: Annotated[Phone, Personal()] | None = None
+    website: Text | None = None
+    employees: Count | None = None
+    annual_revenue: Money | None = None
+    founded_on: FoundingDate | None = None
+    management_style: Text | None = None
+    industry_standing: Text | None = None
+    main_customers: FreeText | None = None
+    expected_purchase: Money | None = None
+    parent_id: Annotated[UUID, Ref("Customer")] | None = None
+    business_group: Text | None = None
+    channel: Text | None = None
+    needs: FreeText | None = None
+    notes: FreeText | None = None
+    external: ExternalId | None = None
+    custom: Custom | None = None
+
+
+class Customer(Aggregate):
+    SERIES = "KH"
+
+    name: str
+    type: str | None = None
+    grade: str | None = None
+    tags: tuple[str, ...] = ()
+    owner_id: UUID | None = None
+
+    class Registered(CustomerDetails, Created):
+        name: Text
+        type: CodeText | None = None
+        tags: Tags = ()
+        owner_id: UUID | None = None
+
+    class DetailsChanged(CustomerDetails, Event):
+        REASON_FOR = frozenset({"needs"})
+        name: Text | None = None
+
+    class Classified(Event):
+        type: CodeText | None = None
+        grade: CodeText | None = None
+
+    class Tagged(Event):
+        tags: Tags
+
+    class Untagged(Event):
+        tags: Tags
+
+    class Assigned(Event):
+        owner_id: UUID
+
+    def register(self, name: str, *, confirm_distinct: bool = False, **details: Any) -> None:
+        """Enter the customer under its full legal name."""
+        if not confirm_distinct and not has_legal_form(name):
+            self.require_vacant(Mark("customer-stem", canonical(name)), ShortName)
+        self.record(self.Registered(name=name, **details))
+
+    def change_details(self, **details: Any) -> None:
+        """Correct or complete what is known."""
+        self.record_changes(self.DetailsChanged, **details)
+
+    def classify(self, **classes: str) -> None:
+        """Say what type of customer this is and of what grade."""
+        self.record_changes(self.Classified, **classes)
+
+    def tag(self, tags: Iterable[str]) -> None:
+        """Add tags, keeping the order in which they were first given."""
+        self.record_changes(self.Tagged, tags=tuple(dict.fromkeys((*self.tags, *tags))))
+
+    def untag(self, tags: Iterable[str]) -> None:
+        gone = set(tags)
+        self.record_changes(self.Untagged, tags=tuple(t for t in self.tags if t not in gone))
+
+    def assign(self, owner_id: UUID) -> None:
+        self.record_changes(self.Assigned, owner_id=owner_id)
+
+    @property
+    def root_customer_id(self) -> UUID:
+        return self.id
+
+    def reservations(self) -> Iterable[Reservation]:
+        yield from super().reservations()
+        yield Reservation("customer-name", canonical(self.name), DuplicateCustomerName)
+
+    def marks(self) -> Iterable[Mark]:
+        yield Mark("customer-stem", stem(self.name))

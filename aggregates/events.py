@@ -1,0 +1,92 @@
+"""Events: what happened, as payload; and the envelope that says where, when and by whom."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from aggregates.revive import revive
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Everything about a stored event that is not its payload."""
+
+    stream_id: UUID
+    version: int
+    position: int
+    recorded_at: datetime
+    """When Backstory learned it."""
+    occurred_at: datetime
+    """When it happened."""
+    actor: UUID
+    on_behalf_of: UUID | None
+    origin: str
+    """api, console, import, policy or inbox."""
+    reason: str | None
+    command_id: UUID
+    correlation_id: UUID
+    causation_id: str | None
+    customer_id: UUID | None
+    """The customer the stream belonged to when the event was appended."""
+
+    @property
+    def event_id(self) -> str:
+        return f"{self.stream_id}:{self.version}"
+
+
+class Event(BaseModel):
+    """A fact of the business: frozen, named in the past tense, payload only.
+
+    Subclasses are nested in their aggregate. Which fields are *set* is part of the fact: a
+    ``DetailsChanged`` with ``phone=None`` set says that the phone was removed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+    __slots__ = ("envelope",)
+
+    envelope: ClassVar[Envelope]
+    """A slot, filled when the event is stored or read."""
+    TOPIC: ClassVar[str] = ""
+    """Stable stored name, ``Opportunity.Won``; keep the old one here when a class is renamed."""
+    SCHEMA_VERSION: ClassVar[int] = 1
+    OCCURRED_ON: ClassVar[str | None] = None
+    """Name of the event's own date field that is the default for ``occurred_at``."""
+    REASON_FOR: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose change must carry ``meta.reason`` (except in an import)."""
+
+    def apply(self, aggregate: Any) -> None:
+        """Change the aggregate's state; by default every set field becomes state of its name.
+
+        Runs on every replay, for ever: it never raises and never reads a clock.
+        """
+        for name in self.model_fields_set:
+            setattr(aggregate, name, getattr(self, name))
+
+    @classmethod
+    def upcast(cls, payload: dict[str, Any], schema_version: int) -> dict[str, Any]:
+        """The payload of an older schema version in today's shape; today's is left alone."""
+        return payload
+
+    @classmethod
+    def revived(cls, payload: dict[str, Any], schema_version: int) -> Self:
+        """A stored event; nothing is validated again."""
+        if schema_version != cls.SCHEMA_VERSION:
+            payload = cls.upcast(payload, schema_version)
+        return revive(cls, payload)
+
+    def stored_as(self, envelope: Envelope) -> Self:
+        """This event with its envelope attached."""
+        object.__setattr__(self, "envelope", envelope)
+        return self
+
+
+class Created(Event):
+    """The first event of a stream."""
+
+    number: str | None = None
+    """What people call the record, such as ``KH-2026-000123``; None where the kind has none."""
+    incomplete: tuple[str, ...] = ()
+    """Required fields that an import had no value for."""

@@ -1,0 +1,181 @@
+"""Opportunity: a sale that may come, from the first hint to won or lost."""
+
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from aggregates.base import Aggregate
+from aggregates.errors import FieldError, Invalid, Rejected
+from aggregates.events import Created, Event
+from aggregates.values import (
+    BusinessDate,
+    Code,
+    CodeEntry,
+    CodeText,
+    Custom,
+    ExternalId,
+    FreeText,
+    Money,
+    Percent,
+    Ref,
+    Text,
+    Value,
+)
+
+SALES = "sales"
+"""The pipeline an opportunity is in unless another is named."""
+
+
+class OpportunityClosed(Rejected):
+    """The opportunity is already won or lost."""
+
+
+class OpportunityOpen(Rejected):
+    """The opportunity is neither won nor lost."""
+
+
+class UseWinOrLose(Rejected):
+    """An opportunity is not moved to a won or lost stage: use win or lose."""
+
+
+class OpportunityDetails(Value):
+    """What may be known of an opportunity beside title, customer, amount and stage."""
+
+    probability: Percent | None = None
+    products: tuple[Text, ...] | None = None
+    decision_maker_id: Annotated[UUID, Ref("Contact")] | None = None
+    summary: FreeText | None = None
+    strengths: FreeText | None = None
+    weaknesses: FreeText | None = None
+    success_factors: FreeText | None = None
+    failure_factors: FreeText | None = None
+    source: Annotated[CodeText, Code("source")] | None = None
+    external: ExternalId | None = None
+    custom: Custom | None = None
+
+
+class Opportunity(Aggregate):
+    SERIES = "SJ"
+
+    pipeline: str = SALES
+    stage: str | None = None
+    amount: Money | None = None
+    customer_id: UUID | None = None
+    owner_id: UUID | None = None
+    is_closed: bool = False
+    last_open_stage: str | None = None
+
+    class Opened(OpportunityDetails, Created):
+        title: Text
+        customer_id: UUID | None = None
+        amount: Money | None = None
+        pipeline: CodeText = SALES
+        stage: CodeText
+        expected_close_on: BusinessDate | None = None
+        owner_id: UUID | None = None
+
+    class DetailsChanged(OpportunityDetails, Event):
+        title: Text | None = None
+
+    class Advanced(Event):
+        stage: CodeText
+
+    class AmountChanged(Event):
+        amount: Money
+
+    class Rescheduled(Event):
+        expected_close_on: BusinessDate
+
+    class Won(Event):
+        OCCURRED_ON = "won_on"
+        won_on: BusinessDate
+        amount: Money | None = None
+
+        def apply(self, aggregate: "Opportunity") -> None:
+            aggregate.close("won", self.amount)
+
+    class Lost(Event):
+        OCCURRED_ON = "lost_on"
+        lost_on: BusinessDate
+        lost_reason: CodeText
+        note: FreeText | None = None
+
+        def apply(self, aggregate: "Opportunity") -> None:
+            aggregate.close("lost", None)
+
+    class Reopened(Event):
+        stage: CodeText
+
+        def apply(self, aggregate: "Opportunity") -> None:
+            aggregate.stage, aggregate.is_closed = self.stage, False
+
+    class Assigned(Event):
+        owner_id: UUID
+
+    class Moved(Event):
+        customer_id: UUID
+
+    def open(self, stage: CodeEntry, *, pipeline: str = SALES, **details: Any) -> None:
+        """Enter the opportunity at an open stage of its pipeline."""
+        self.require_open_stage(stage, pipeline)
+        details = {k: v for k, v in details.items() if v is not None}
+        self.record(self.Opened(pipeline=pipeline, stage=stage.code, **details))
+
+    def advance(self, stage: CodeEntry) -> None:
+        """Move to another open stage of the same pipeline, in either direction."""
+        self.require_not_closed()
+        self.require_open_stage(stage, self.pipeline)
+        self.record_changes(self.Advanced, stage=stage.code)
+
+    def change_amount(self, amount: Money) -> None:
+        self.require_not_closed()
+        self.record_changes(self.AmountChanged, amount=amount)
+
+    def reschedule(self, expected_close_on: date) -> None:
+        self.require_not_closed()
+        self.record_changes(self.Rescheduled, expected_close_on=expected_close_on)
+
+    def change_details(self, **details: Any) -> None:
+        self.require_not_closed()
+        self.record_changes(self.DetailsChanged, **details)
+
+    def win(self, won_on: date, amount: Money | None = None) -> None:
+        """Close as won; the amount, where given, is what it was sold for."""
+        self.require_not_closed()
+        final = {} if amount is None else {"amount": amount}
+        self.record(self.Won(won_on=won_on, **final))
+
+    def lose(self, lost_on: date, lost_reason: str, note: str | None = None) -> None:
+        self.require_not_closed()
+        said = {} if note is None else {"note": note}
+        self.record(self.Lost(lost_on=lost_on, lost_reason=lost_reason, **said))
+
+    def reopen(self) -> None:
+        """Take it up again at its last open stage."""
+        self.require(self.is_closed, OpportunityOpen)
+        assert self.last_open_stage is not None
+        self.record(self.Reopened(stage=self.last_open_stage))
+
+    def assign(self, owner_id: UUID) -> None:
+        self.record_changes(self.Assigned, owner_id=owner_id)
+
+    def move(self, customer_id: UUID) -> None:
+        """Put it under another customer."""
+        self.require_not_closed()
+        self.record_changes(self.Moved, customer_id=customer_id)
+
+    def close(self, stage: str, amount: Money | None) -> None:
+        """Fold of winning and losing."""
+        if not self.is_closed:
+            self.last_open_stage = self.stage
+        self.stage, self.is_closed = stage, True
+        if amount is not None:
+            self.amount = amount
+
+    def require_not_closed(self) -> None:
+        self.require(not self.is_closed, OpportunityClosed)
+
+    def require_open_stage(self, stage: CodeEntry, pipeline: str) -> None:
+        if stage.pipeline != pipeline:
+            raise Invalid(FieldError("stage", "stage-of-other-pipeline", pipeline=pipeline))
+        self.require(stage.type == "open", UseWinOrLose)

@@ -1,0 +1,217 @@
+"""Value types that fields of commands, events and rows share.
+
+A text is kept byte for byte or refused: nothing is trimmed, folded or repaired in silence.
+"""
+
+import re
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, Self
+
+import iso4217
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+MINOR_UNITS = {c.code: c.exponent for c in iso4217.Currency if c.exponent is not None}
+"""Decimals of each ISO 4217 currency; metals and test codes have none and are no currencies."""
+HOME_REGION = "CN"
+"""Numbers without a country code are read as numbers of this region."""
+
+
+class Value(BaseModel):
+    """A frozen value with named parts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Ref:
+    """Marks an id field: a record of this kind that exists and can be referred to."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+class Code:
+    """Marks a text field: an entry of this dictionary that exists and is not retired."""
+
+    __slots__ = ("dictionary",)
+
+    def __init__(self, dictionary: str) -> None:
+        self.dictionary = dictionary
+
+
+class Personal:
+    """Marks a field as personal data, sealed with the key of its data subject.
+
+    ``subject`` is ``self`` (the stream: a contact, a user) or ``customer`` (the customer the
+    stream belongs to: free texts).
+    """
+
+    __slots__ = ("subject",)
+
+    def __init__(self, subject: str = "self") -> None:
+        assert subject in ("self", "customer")
+        self.subject = subject
+
+
+# Texts
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """The text itself; refused where it holds NUL or a lone surrogate."""
+    if _UNSTORABLE.search(text):
+        raise PydanticCustomError("unstorable", "must not contain NUL or lone surrogates")
+    return text
+
+
+def not_blank(text: str) -> str:
+    """The text itself; refused where it shows nothing."""
+    if not text.strip():
+        raise PydanticCustomError("blank", "must not be blank")
+    return storable(text)
+
+
+Text = Annotated[str, StringConstraints(max_length=300), AfterValidator(not_blank)]
+"""One line: a name, a title, a subject."""
+LongText = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(not_blank)]
+"""Free text in paragraphs."""
+FreeText = Annotated[LongText, Personal("customer")]
+"""Free text about a customer: may name persons, so it is sealed with the customer's key."""
+Tag = Annotated[str, StringConstraints(max_length=60), AfterValidator(not_blank)]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=100)]
+CodeText = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,59}$")]
+"""The stored form of a dictionary entry."""
+
+
+# Dates and numbers
+
+
+def dates_between(first: date, last: date) -> Any:
+    """A date field's bounds, both included."""
+    return Annotated[date, Field(ge=first, le=last)]
+
+
+BusinessDate = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+FoundingDate = Annotated[date, Field(ge=date(1000, 1, 1), le=date(2199, 12, 31))]
+Count = Annotated[int, Field(ge=0, le=100_000_000)]
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+_AMOUNT = re.compile(r"^-?\d{1,15}(\.\d{1,4})?$", re.ASCII)
+
+
+def _amount(value: Any) -> Decimal:
+    if isinstance(value, Decimal):
+        value = format(value, "f")
+    if not isinstance(value, str) or not _AMOUNT.match(value) or value.endswith("\n"):
+        raise PydanticCustomError(
+            "amount", 'must be a string such as "12.50": up to 15 digits, at most 4 decimals'
+        )
+    return Decimal(value)
+
+
+class Money(Value):
+    """An amount in a currency (ISO 4217), with no more decimals than the currency has."""
+
+    amount: Annotated[
+        Decimal,
+        BeforeValidator(_amount),
+        PlainSerializer(lambda v: format(v, "f"), return_type=str),
+        WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,15}(\.\d{1,4})?$"}),
+    ]
+    currency: Annotated[str, WithJsonSchema({"type": "string", "enum": sorted(MINOR_UNITS)})]
+
+    @field_validator("currency")
+    @classmethod
+    def _known(cls, currency: str) -> str:
+        if currency not in MINOR_UNITS:
+            raise PydanticCustomError("currency", "is not an ISO 4217 currency code")
+        return currency
+
+    @model_validator(mode="after")
+    def _scale(self) -> Self:
+        exponent = self.amount.normalize().as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > MINOR_UNITS[self.currency]:
+            raise PydanticCustomError(
+                "scale",
+                "{currency} has at most {decimals} decimals",
+                {"currency": self.currency, "decimals": MINOR_UNITS[self.currency]},
+            )
+        return self
+
+
+# Reaching people
+
+
+@cache
+def _is_number(text: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, HOME_REGION))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def valid_phone(text: str) -> str:
+    """The text as entered; refused where it is no number of any region's numbering plan."""
+    if not _is_number(storable(text)):
+        raise PydanticCustomError("phone", "is not a valid phone number")
+    return text
+
+
+def valid_email(text: str) -> str:
+    """The address as entered; refused where its syntax is wrong. Nothing is looked up."""
+    try:
+        validate_email(storable(text), check_deliverability=False)
+    except EmailNotValidError as error:
+        raise PydanticCustomError("email", "is not a valid e-mail address") from error
+    return text
+
+
+Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(valid_phone)]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(valid_email)]
+
+
+# Identity in other systems, and fields of the organisation's own
+
+
+class ExternalId(Value):
+    """How another system calls the record; unique per system among records of a kind."""
+
+    system: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,59}$")]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(not_blank)]
+
+
+Scalar = (
+    bool
+    | Annotated[int, Field(ge=-(2**53), le=2**53)]
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | Annotated[str, StringConstraints(max_length=2_000), AfterValidator(storable)]
+    | None
+)
+Custom = Annotated[dict[CodeText, Scalar], Field(max_length=200)]
+"""Values of custom fields, by code. Treated as immutable."""
+
+
+class CodeEntry(Value):
+    """What a rule may know of a dictionary entry that a field names."""
+
+    code: str
+    pipeline: str | None = None
+    type: str | None = None

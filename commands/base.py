@@ -1,0 +1,121 @@
+"""Commands: what callers may ask for, as a registry that routes, docs and tools loop over."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from aggregates.base import Aggregate, markers
+from aggregates.errors import kebab
+from aggregates.values import Code, CodeEntry, CodeText, FreeText, Ref
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class Meta(BaseModel):
+    """What a caller may say about a command beside its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: FreeText | None = None
+    """Why; kept with the events, sealed."""
+    occurred_at: datetime | None = None
+    """When it happened, if not now: 1900-01-01 to five minutes from now."""
+    correlation_id: UUID | None = None
+    incomplete: Annotated[tuple[CodeText, ...], Field(max_length=50)] = ()
+    """Only in an import: required fields for which there is no value."""
+
+
+class Marked:
+    """A field of a command that dispatch resolves: its path in the body, and what it must be."""
+
+    __slots__ = ("marker", "name")
+
+    def __init__(self, name: str, marker: Ref | Code) -> None:
+        self.name, self.marker = name, marker
+
+
+def _aggregate_of(cls: type[BaseModel]) -> type[Aggregate] | None:
+    for base in cls.__mro__:
+        arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args", ())
+        if arguments and isinstance(arguments[0], type):
+            return arguments[0]
+    return None
+
+
+def _verb(command: str, kind: str) -> str:
+    """``RegisterCustomer`` of ``Customer`` → ``register``."""
+    return kebab(command.replace(kind, "", 1))
+
+
+def _marked(model: type[BaseModel], prefix: str = "") -> Iterator[Marked]:
+    for name, field in model.model_fields.items():
+        annotation = field.rebuild_annotation()
+        for kind in (Ref, Code):
+            for marker in markers(annotation, kind):
+                yield Marked(prefix + name, marker)
+
+
+class Command(BaseModel, Generic[A]):
+    """One thing a caller may ask of one aggregate. The docstring is its summary everywhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    __slots__ = ("entries",)
+
+    aggregate: ClassVar[type[Aggregate]]
+    name: ClassVar[str]
+    verb: ClassVar[str] = ""
+    creates: ClassVar[bool]
+    merges: ClassVar[bool] = False
+    """Whether a stale If-Match is accepted where nobody else wrote the same fields."""
+    import_only: ClassVar[bool] = False
+
+    entries: ClassVar[dict[str, CodeEntry]]
+    """A slot, filled by dispatch: field → the dictionary entry that it names."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        kind = _aggregate_of(cls)
+        if kind is None or "[" in cls.__name__ or cls.__dict__.get("relaxed_from"):
+            return
+        cls.aggregate = kind
+        cls.verb = cls.__dict__.get("verb") or _verb(cls.__name__, kind.KIND)
+        cls.name = f"{kind.PLURAL}/{cls.verb}"
+        if cls.name in COMMANDS:
+            raise TypeError(f"two commands are called {cls.name}")
+        COMMANDS[cls.name] = cls
+
+    def handle(self, aggregate: A, /) -> Iterable[Aggregate] | None:
+        """Hand the request to the aggregate; return child aggregates created with it, if any."""
+        raise NotImplementedError
+
+    def given(self, *without: str) -> dict[str, Any]:
+        """The fields that the caller set."""
+        return {n: getattr(self, n) for n in self.model_fields_set if n not in without}
+
+    @classmethod
+    def marked(cls) -> tuple[Marked, ...]:
+        """Fields that name dictionary entries or other records."""
+        cached: tuple[Marked, ...] | None = cls.__dict__.get("_marked")
+        if cached is None:
+            cached = tuple(_marked(cls))
+            cls._marked = cached  # type: ignore[attr-defined]
+        return cached
+
+
+COMMANDS: dict[str, type[Command[Any]]] = {}
+"""The registry: ``customers/register`` → command class."""
+
+
+class Creates(Command[A]):
+    """A command that begins a stream."""
+
+    creates = True
+
+
+class Changes(Command[A]):
+    """A command to an existing stream."""
+
+    creates = False

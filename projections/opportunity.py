@@ -1,0 +1,42 @@
+"""Opportunities, as lists and the pipeline board show them."""
+
+from datetime import date
+from uuid import UUID
+
+from aggregates.opportunity import Opportunity, OpportunityDetails
+from aggregates.values import Money
+from projections.base import Projection, Row
+
+
+class OpportunityRow(Row, table="opportunities", details=OpportunityDetails):
+    owner = "owner_id"
+
+    title: str = ""
+    customer_id: UUID | None = None
+    amount: Money | None = None
+    pipeline: str = "sales"
+    stage: str = ""
+    expected_close_on: date | None = None
+    owner_id: UUID | None = None
+    won_on: date | None = None
+    lost_on: date | None = None
+    lost_reason: str | None = None
+    note: str | None = None
+
+
+opportunities = Projection(OpportunityRow, Opportunity)
+
+
+@opportunities.on(Opportunity.Won)
+def won(row: OpportunityRow, event: Opportunity.Won) -> OpportunityRow:
+    return row.updated(stage="won")
+
+
+@opportunities.on(Opportunity.Lost)
+def lost(row: OpportunityRow, event: Opportunity.Lost) -> OpportunityRow:
+    return row.updated(stage="lost")
+
+
+@opportunities.on(Opportunity.Reopened)
+def reopened(row: OpportunityRow, event: Opportunity.Reopened) -> OpportunityRow:
+    return row.updated(won_on=None, lost_on=None, lost_reason=None, note=None)
