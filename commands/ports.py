@@ -5,12 +5,15 @@ stored together or not at all. The store knows bytes, keys and versions only; wh
 decided before (rules) and after (folds).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
+
+from aggregates.base import Aggregate
+from aggregates.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,3 +225,56 @@ class EventLog(Protocol):
     def next_numbers(self, series: str, count: int) -> range:
         """Draw ``count`` consecutive numbers of a series (gaps allowed)."""
         ...
+
+
+class NeedsIO(Exception):
+    """What was asked is not in memory, and the caller may not wait for the database."""
+
+
+class Keys(Protocol):
+    """Keyed hashes: how values are looked up without being stored."""
+
+    def lookup(self, scope: str, value: str) -> bytes:
+        """16-byte key of a reservation or mark."""
+        ...
+
+    def fingerprint(self, *parts: bytes) -> bytes:
+        """What a repeated request is recognised by."""
+        ...
+
+
+class SealingSession(Protocol):
+    """Seals the personal fields of one unit; remembers the keys it had to create."""
+
+    def seal_event(self, event: Event, stream_id: UUID, version: int, root: UUID | None) -> bytes:
+        """The event's payload as it is stored. ``root`` is the customer it belongs to."""
+        ...
+
+    def seal_reason(self, reason: str, command_id: UUID, subject: UUID) -> bytes: ...
+
+    def created(self) -> tuple[tuple[UUID, bytes], ...]:
+        """(subject, wrapped key) of subjects that had none."""
+        ...
+
+    def keep(self) -> None:
+        """The unit is stored: the created keys are the subjects' keys."""
+        ...
+
+
+class Codec(Protocol):
+    """Between typed events and stored bytes."""
+
+    def sealing(self, *, offline: bool, new: Container[UUID]) -> SealingSession:
+        """``offline``: raise NeedsIO instead of asking the database. ``new``: streams that begin
+        in this unit, which cannot have a key yet."""
+        ...
+
+    def read_all(self, stored: Sequence[StoredEvent]) -> list[Event]: ...
+
+    def forget_subjects(self, subjects: Iterable[UUID]) -> None:
+        """Drop cached keys: somebody else created them meanwhile."""
+        ...
+
+    def seal_state(self, aggregate: Aggregate) -> bytes: ...
+
+    def open_state(self, kind: type[Aggregate], snapshot: Snapshot) -> dict[str, Any]: ...

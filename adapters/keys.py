@@ -1,0 +1,73 @@
+"""The organisation's secrets: one master key, and the keys that follow from it.
+
+The master key wraps the keys of data subjects and keys the hashes by which values are looked up.
+It lives in a file beside the data (mode 0600), never in the database: who has only a dump of the
+database can neither read personal fields nor test guesses against reservations.
+"""
+
+import hashlib
+import os
+from hmac import compare_digest
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class Keyring:
+    """Everything derived from the master key. Thread-safe: holds no mutable state."""
+
+    def __init__(self, master: bytes) -> None:
+        if len(master) != KEY_BYTES:
+            raise ValueError(f"the master key must be {KEY_BYTES} bytes, not {len(master)}")
+        self._wrap = AESGCM(_derive(master, b"backstory/wrap"))
+        self._lookup = _derive(master, b"backstory/lookup")
+        self._fingerprint = _derive(master, b"backstory/fingerprint")
+        self.check = _derive(master, b"backstory/check")[:8]
+        """Stored in the database, to notice a wrong key file before anything is written."""
+
+    @classmethod
+    def from_file(cls, path: Path) -> "Keyring":
+        """The key in the file; a new one where there is no file."""
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return cls(bytes.fromhex(path.read_text().strip()))
+        with os.fdopen(descriptor, "w") as file:
+            file.write(os.urandom(KEY_BYTES).hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return cls.from_file(path)
+
+    def wrap(self, subject: UUID, key: bytes) -> bytes:
+        """A subject's key as it is stored."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._wrap.encrypt(nonce, key, subject.bytes)
+
+    def unwrap(self, subject: UUID, wrapped: bytes) -> bytes:
+        return self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.bytes)
+
+    def lookup(self, scope: str, value: str) -> bytes:
+        """16-byte key of a reservation or mark; scope and value cannot run into each other."""
+        text = f"{len(scope)}:{scope}{value}".encode()
+        return hashlib.blake2b(text, key=self._lookup, digest_size=16).digest()
+
+    def fingerprint(self, *parts: bytes) -> bytes:
+        """16 bytes by which a repeated request is recognised."""
+        digest = hashlib.blake2b(key=self._fingerprint, digest_size=16)
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return digest.digest()
+
+    def matches(self, check: bytes) -> bool:
+        """Whether a database was written with this master key."""
+        return compare_digest(check, self.check)
+
+
+def _derive(master: bytes, purpose: bytes) -> bytes:
+    return HKDFExpand(algorithm=SHA256(), length=KEY_BYTES, info=purpose).derive(master)
