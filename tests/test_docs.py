@@ -116,7 +116,7 @@ def test_decision_records_are_numbered_in_order() -> None:
 def test_a_decision_record_has_its_form_and_its_line_in_the_index(record: Path) -> None:
     text = record.read_text(encoding="utf-8")
     heading = re.match(
-        r"# (\d{4})\. (.+)\n\nStatus: (proposed|accepted|superseded by \d{4})\n", text
+        r"# (\d{4})\.? (.+)\n\nStatus: (proposed|accepted|superseded by \d{4})\n", text
     )
     assert heading, "it should open as docs/decisions/template.md does"
     number, decision, status = heading.groups()

@@ -1,10 +1,13 @@
 """The repository itself: locks, targets, container files, and nothing that names one machine."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+PACKAGES = ["adapters", "aggregates", "commands", "projections", "queries"]
+COME_WITH_A_PARENT = {"click", "pydantic-core", "starlette"}
+"""Imported by name, but pinned by what brings them: typer, pydantic, fastapi."""
 SERVICES = {"api", "projector", "relay", "postgres", "kafka"}
 
 # Written in parts, so that this file does not hold what it looks for.
@@ -85,6 +91,18 @@ def declared() -> dict[str, list[Requirement]]:
     }
 
 
+def imported_names(folders: list[str]) -> set[str]:
+    """First parts of the absolute imports in these folders."""
+    names: set[str] = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
 def compose() -> dict[str, Any]:
     document = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     assert isinstance(document, dict)
@@ -122,6 +140,21 @@ class TestLocks:
             or not need.specifier.contains(version, prereleases=True)
         ]
         assert unmet == [], "run `make lock`"
+
+    @pytest.mark.parametrize(
+        ("lock", "folders"),
+        [("requirements.lock", PACKAGES), ("requirements-dev.lock", ["tests", "benchmarks"])],
+    )
+    def test_whatever_is_imported_is_declared(self, lock: str, folders: list[str]) -> None:
+        ours = {*PACKAGES, "tests", "benchmarks", *sys.stdlib_module_names}
+        origin = packages_distributions()
+        known = {canonicalize_name(need.name) for need in declared()[lock]} | COME_WITH_A_PARENT
+        strangers = {
+            name
+            for name in imported_names(folders) - ours
+            if not known & {canonicalize_name(package) for package in origin.get(name, [])}
+        }
+        assert strangers == set(), "add it to pyproject.toml and run `make lock`"
 
     @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-build.lock"])
     def test_what_is_tested_is_what_is_shipped(self, lock: str) -> None:
