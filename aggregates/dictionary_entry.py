@@ -28,6 +28,9 @@ class DictionaryEntryRetired(Rejected):
 class DictionaryEntry(Aggregate):
     dictionary: str
     code: str
+    pipeline: str | None = None
+    type: str | None = None
+    import_only: bool = False
     is_retired: bool = False
     is_deleted: bool = False
 

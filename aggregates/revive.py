@@ -65,7 +65,10 @@ class _Plan:
     def __init__(self, model: type[BaseModel]) -> None:
         fields = model.model_fields
         self.readers = {n: r for n, f in fields.items() if (r := reader(f.annotation)) is not None}
-        self.defaults = {n: None if f.is_required() else f.default for n, f in fields.items()}
+        self.defaults = {
+            n: None if f.is_required() else f.get_default(call_default_factory=True)
+            for n, f in fields.items()
+        }
 
 
 _plans: dict[type[BaseModel], _Plan] = {}

@@ -38,6 +38,11 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def left_out() -> Any:
+    """Default of a field that a request may leave out, but not set to null."""
+    return Field(default_factory=lambda: None)
+
+
 class Ref:
     """Marks an id field: a record of this kind that exists and can be referred to."""
 

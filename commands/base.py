@@ -62,30 +62,32 @@ class Command(BaseModel, Generic[A]):
     """One thing a caller may ask of one aggregate. The docstring is its summary everywhere."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    __slots__ = ("entries",)
+    __slots__ = ("resolved",)
 
-    aggregate: ClassVar[type[Aggregate]]
-    name: ClassVar[str]
-    verb: ClassVar[str] = ""
-    creates: ClassVar[bool]
-    merges: ClassVar[bool] = False
+    AGGREGATE: ClassVar[type[Aggregate]]
+    NAME: ClassVar[str]
+    """Name in the registry and in routes, ``customers/register``."""
+    VERB: ClassVar[str] = ""
+    """The name's second half; from the class's name unless given."""
+    CREATES: ClassVar[bool]
+    MERGES: ClassVar[bool] = False
     """Whether a stale If-Match is accepted where nobody else wrote the same fields."""
-    import_only: ClassVar[bool] = False
+    IMPORT_ONLY: ClassVar[bool] = False
 
-    entries: ClassVar[dict[str, CodeEntry]]
+    resolved: ClassVar[dict[str, CodeEntry]]
     """A slot, filled by dispatch: field → the dictionary entry that it names."""
 
     @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+    def __pydantic_init_subclass__(cls, *, relaxes: bool = False, **kwargs: Any) -> None:
         kind = _aggregate_of(cls)
-        if kind is None or "[" in cls.__name__ or cls.__dict__.get("relaxed_from"):
+        if kind is None or relaxes or "[" in cls.__name__:
             return
-        cls.aggregate = kind
-        cls.verb = cls.__dict__.get("verb") or _verb(cls.__name__, kind.KIND)
-        cls.name = f"{kind.PLURAL}/{cls.verb}"
-        if cls.name in COMMANDS:
-            raise TypeError(f"two commands are called {cls.name}")
-        COMMANDS[cls.name] = cls
+        cls.AGGREGATE = kind
+        cls.VERB = cls.__dict__.get("VERB") or _verb(cls.__name__, kind.KIND)
+        cls.NAME = f"{kind.PLURAL}/{cls.VERB}"
+        if cls.NAME in COMMANDS:
+            raise TypeError(f"two commands are called {cls.NAME}")
+        COMMANDS[cls.NAME] = cls
 
     def handle(self, aggregate: A, /) -> Iterable[Aggregate] | None:
         """Hand the request to the aggregate; return child aggregates created with it, if any."""
@@ -112,10 +114,10 @@ COMMANDS: dict[str, type[Command[Any]]] = {}
 class Creates(Command[A]):
     """A command that begins a stream."""
 
-    creates = True
+    CREATES = True
 
 
 class Changes(Command[A]):
     """A command to an existing stream."""
 
-    creates = False
+    CREATES = False

@@ -1,0 +1,176 @@
+"""Dispatch: a request in, a receipt or a refusal out.
+
+Deciding (``Preparation``) and storing (``EventLog``) are apart. A decision made on state that has
+moved meanwhile is made again; a refusal made on cached state is only believed after a second look
+at the log; a repeated request finds its first receipt.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from aggregates.errors import DomainError
+from commands.ports import (
+    Codec,
+    Committed,
+    EventLog,
+    Keys,
+    Known,
+    Moved,
+    NeedsIO,
+    Outcome,
+    Overloaded,
+    StoredReceipt,
+    SubjectTaken,
+    Taken,
+)
+from commands.preparation import Preparation, Prepared, already_exists
+from commands.repository import Repository
+from commands.requests import Caller, IdempotencyKeyReused, Receipt, Request
+
+ATTEMPTS = 20
+"""How often a command is decided again because its record moved; then the store is overloaded."""
+
+
+class Application:
+    """The write side. Thread-safe."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        codec: Codec,
+        keys: Keys,
+        timezone: ZoneInfo,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._log, self._codec, self._keys = log, codec, keys
+        self.repository = Repository(log, codec)
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="snapshots")
+        self.preparation = Preparation(log, codec, keys, self.repository, timezone, now)
+
+    def dispatch(self, request: Request, caller: Caller) -> Receipt:
+        """Carry out one request and wait until it is durable.
+
+        Raises DomainError where it is refused, OutcomeUnknown where the database cannot say, and
+        Overloaded where it should be tried later.
+        """
+        for attempt in range(ATTEMPTS):
+            prepared = self._decided(request, caller, fresh=attempt > 0)
+            if isinstance(prepared, Receipt):
+                return prepared
+            receipt = self._finished(prepared, self._outcome(prepared), caller)
+            if receipt is not None:
+                return receipt
+        raise Overloaded("the record changes faster than this command can follow")
+
+    async def dispatch_async(self, request: Request, caller: Caller) -> Receipt:
+        """Like ``dispatch``, for an event loop: threads are used only where the log is read."""
+        for attempt in range(ATTEMPTS):
+            try:
+                prepared: Prepared | Receipt = self.preparation.prepare(
+                    request, caller, offline=True, fresh=attempt > 0
+                )
+            except (NeedsIO, DomainError):
+                prepared = await asyncio.to_thread(
+                    self._decided, request, caller, fresh=attempt > 0
+                )
+            if isinstance(prepared, Receipt):
+                return prepared
+            receipt = await self._finished_async(prepared, caller)
+            if receipt is not None:
+                return receipt
+        raise Overloaded("the record changes faster than this command can follow")
+
+    def close(self) -> None:
+        """Finish what is done beside the requests."""
+        self._background.shutdown()
+
+    def find_external(self, aggregates: str, system: str, id: str) -> UUID | None:
+        """The record that another system calls so."""
+        return self.preparation.directory.holder(f"external/{aggregates}/{system}", id)
+
+    def receipt(self, request: Request, caller: Caller) -> Receipt | None:
+        """What the request answered when it was made before, if it was.
+
+        Raises IdempotencyKeyReused where its key was used for another request.
+        """
+        command_id = request.command_id(caller)
+        if command_id is None:
+            return None
+        stored = self._log.receipts([command_id]).get(command_id)
+        return None if stored is None else self._repeated(request, stored)
+
+    def _decided(self, request: Request, caller: Caller, *, fresh: bool) -> Prepared | Receipt:
+        """The decision; the first receipt where a refused request is a repeated one."""
+        try:
+            try:
+                return self.preparation.prepare(request, caller, fresh=fresh)
+            except DomainError:
+                if fresh:
+                    raise
+                return self.preparation.prepare(request, caller, fresh=True)
+        except DomainError:
+            repeated = self.receipt(request, caller)
+            if repeated is not None:
+                return repeated
+            raise
+
+    def _outcome(self, prepared: Prepared) -> Outcome:
+        """Store the unit and wait; the outcome of one with nothing to keep is known."""
+        if prepared.is_empty:
+            return Committed((self._unchanged(prepared),))
+        return self._log.submit(prepared.unit).result()
+
+    async def _finished_async(self, prepared: Prepared, caller: Caller) -> Receipt | None:
+        if prepared.is_empty:
+            outcome: Outcome = await asyncio.to_thread(self._outcome, prepared)
+        else:
+            outcome = await asyncio.wrap_future(self._log.submit(prepared.unit))
+        if isinstance(outcome, Committed):
+            return self._finished(prepared, outcome, caller)
+        return await asyncio.to_thread(self._finished, prepared, outcome, caller)
+
+    def _unchanged(self, prepared: Prepared) -> StoredReceipt:
+        """The receipt of a command that changed nothing."""
+        row = prepared.unit.commands[0]
+        event = self._log.stream(row.stream_id, after=row.version - 1, limit=1)[0]
+        return StoredReceipt(row.command_id, row.stream_id, row.version, event.position, row.status)
+
+    def _finished(self, prepared: Prepared, outcome: Outcome, caller: Caller) -> Receipt | None:
+        """The receipt; None where the request must be decided again. Raises DomainError."""
+        match outcome:
+            case Committed((stored, *_)):
+                prepared.sealing.keep()
+                for aggregate in prepared.aggregates:
+                    self.repository.keep(aggregate)
+                own = prepared.aggregates[0]
+                if self.repository.is_snapshot_due(own, prepared.before):
+                    self._background.submit(self.repository.snapshot, own.copy())
+                return Receipt(stored.stream_id, stored.version, stored.position, stored.status)
+            case Known((stored, *_)):
+                return self._repeated(prepared.request, stored)
+            case Moved(stream_id):
+                self._moved(prepared, stream_id)
+            case Taken(key, holder) if key in prepared.rejections:
+                repeated = self.receipt(prepared.request, caller)
+                if repeated is not None:
+                    return repeated
+                raise prepared.rejections[key](existing_id=str(holder))
+            case SubjectTaken(subject):
+                self._codec.forget_subjects([subject])
+        return None
+
+    def _moved(self, prepared: Prepared, stream_id: UUID) -> None:
+        request = prepared.request
+        if request.command.CREATES and prepared.before == 0:
+            raise already_exists(request)
+
+    def _repeated(self, request: Request, stored: StoredReceipt) -> Receipt:
+        if stored.fingerprint != self._keys.fingerprint(request.body()):
+            raise IdempotencyKeyReused
+        return Receipt(
+            stored.stream_id, stored.version, stored.position, stored.status, is_repeated=True
+        )

@@ -1,0 +1,56 @@
+"""If-Match: what a caller who saw an older version may still change.
+
+A command is refused when the record has changed since the version the caller names. Commands
+declared ``MERGES`` are compared field by field: where nobody else wrote the fields written now,
+they are accepted at the current version. That is a deviation from RFC 9110, section 13.1.1, which
+would refuse them.
+"""
+
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from aggregates.base import Aggregate
+from aggregates.errors import VersionConflict
+from commands.ports import Codec, EventLog, NeedsIO
+from commands.requests import Request
+
+
+def require_match(
+    request: Request,
+    aggregate: Aggregate | None,
+    log: EventLog,
+    codec: Codec,
+    *,
+    offline: bool = False,
+) -> None:
+    """Raise VersionConflict where the request's If-Match forbids it. None: nothing is there."""
+    seen = request.if_match
+    if seen is None or (aggregate is not None and seen == aggregate.version):
+        return
+    if aggregate is None or not 0 < seen < aggregate.version:
+        raise VersionConflict(0 if aggregate is None else aggregate.version, {})
+    if offline:
+        raise NeedsIO
+    fields = _overlap(request, aggregate, log, codec)
+    if fields or not request.command.MERGES:
+        raise VersionConflict(aggregate.version, fields)
+
+
+def _overlap(
+    request: Request, aggregate: Aggregate, log: EventLog, codec: Codec
+) -> dict[str, dict[str, Any]]:
+    """Field → yours, theirs, original, of the fields that both have written."""
+    seen = request.if_match or 0
+    events = codec.read_all(log.stream(aggregate.id))
+    since = set().union(*(e.model_fields_set for e in events[seen:]))
+    then = type(aggregate).replay(aggregate.id, events[:seen])
+    yours = request.command.model_dump(mode="json", exclude_unset=True)
+    return {
+        name: {
+            "yours": yours[name],
+            "theirs": to_jsonable_python(getattr(aggregate, name, None)),
+            "original": to_jsonable_python(getattr(then, name, None)),
+        }
+        for name in sorted(since & yours.keys())
+    }

@@ -1,0 +1,94 @@
+"""What may be asked of customers."""
+
+from collections.abc import Iterable
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from aggregates.base import Aggregate, derived
+from aggregates.contact import Contact, ContactDetails
+from aggregates.customer import Customer, CustomerDetails
+from aggregates.values import Code, CodeText, Ref, Tag, Tags, Text, left_out
+from commands.base import Changes, Creates
+
+IndustryCode = Annotated[CodeText, Code("industry")]
+SourceCode = Annotated[CodeText, Code("source")]
+TypeCode = Annotated[CodeText, Code("customer_type")]
+GradeCode = Annotated[CodeText, Code("grade")]
+SomeTags = Annotated[tuple[Tag, ...], Field(min_length=1, max_length=100)]
+
+
+class RegisterCustomer(CustomerDetails, Creates[Customer]):
+    """Enter a customer under its full legal name, with its first contact."""
+
+    name: Text
+    industry: IndustryCode
+    source: SourceCode
+    primary_contact: ContactDetails
+    type: TypeCode = "prospect"
+    tags: Tags = ()
+    owner_id: Annotated[UUID, Ref("User")] | None = None
+    confirm_distinct: bool = False
+    """Register although the name looks like the short form of an existing customer's."""
+
+    def handle(self, customer: Customer, /) -> Iterable[Aggregate] | None:
+        details = {"type": self.type, **self.given("name", "primary_contact", "confirm_distinct")}
+        customer.register(self.name, confirm_distinct=self.confirm_distinct, **details)
+        if "primary_contact" not in self.model_fields_set:
+            return None
+        contact = Contact(derived(customer.id, "primary-contact"))
+        given = self.primary_contact.model_dump(exclude_unset=True)
+        contact.add(customer.id, primary=True, **given)
+        return [contact]
+
+
+class ChangeCustomerDetails(CustomerDetails, Changes[Customer]):
+    """Correct or complete what is known of a customer."""
+
+    MERGES = True
+    name: Text = left_out()
+    industry: IndustryCode = left_out()
+    source: SourceCode = left_out()
+
+    def handle(self, customer: Customer, /) -> None:
+        customer.change_details(**self.given())
+
+
+class ClassifyCustomer(Changes[Customer]):
+    """Say of what type and grade a customer is."""
+
+    type: TypeCode = left_out()
+    grade: GradeCode = left_out()
+
+    def handle(self, customer: Customer, /) -> None:
+        customer.classify(**self.given())
+
+
+class TagCustomer(Changes[Customer]):
+    """Put tags on a customer."""
+
+    MERGES = True
+    tags: SomeTags
+
+    def handle(self, customer: Customer, /) -> None:
+        customer.tag(self.tags)
+
+
+class UntagCustomer(Changes[Customer]):
+    """Take tags off a customer."""
+
+    MERGES = True
+    tags: SomeTags
+
+    def handle(self, customer: Customer, /) -> None:
+        customer.untag(self.tags)
+
+
+class AssignCustomer(Changes[Customer]):
+    """Make somebody the owner of a customer."""
+
+    owner_id: Annotated[UUID, Ref("User")]
+
+    def handle(self, customer: Customer, /) -> None:
+        customer.assign(self.owner_id)

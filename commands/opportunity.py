@@ -1,0 +1,109 @@
+"""What may be asked of opportunities."""
+
+from typing import Annotated
+from uuid import UUID
+
+from aggregates.opportunity import SALES, Opportunity, OpportunityDetails
+from aggregates.values import BusinessDate, Code, CodeText, FreeText, Money, Ref, Text, left_out
+from commands.base import Changes, Creates
+
+StageCode = Annotated[CodeText, Code("stage")]
+
+
+class OpenOpportunity(OpportunityDetails, Creates[Opportunity]):
+    """Enter an opportunity of a customer."""
+
+    title: Text
+    customer_id: Annotated[UUID, Ref("Customer")]
+    amount: Money
+    pipeline: CodeText = SALES
+    stage: StageCode = "lead"
+    expected_close_on: BusinessDate | None = None
+    owner_id: Annotated[UUID, Ref("User")] | None = None
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        details = self.given("stage", "pipeline")
+        opportunity.open(self.resolved["stage"], pipeline=self.pipeline, **details)
+
+
+class AdvanceOpportunity(Changes[Opportunity]):
+    """Move an opportunity to another open stage."""
+
+    stage: StageCode
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.advance(self.resolved["stage"])
+
+
+class ChangeOpportunityAmount(Changes[Opportunity]):
+    """Change what an opportunity is expected to be worth."""
+
+    amount: Money
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.change_amount(self.amount)
+
+
+class RescheduleOpportunity(Changes[Opportunity]):
+    """Change the day on which an opportunity is expected to close."""
+
+    expected_close_on: BusinessDate
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.reschedule(self.expected_close_on)
+
+
+class WinOpportunity(Changes[Opportunity]):
+    """Close an opportunity as won."""
+
+    won_on: BusinessDate
+    amount: Money = left_out()
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.win(**self.given())
+
+
+class LoseOpportunity(Changes[Opportunity]):
+    """Close an opportunity as lost."""
+
+    lost_on: BusinessDate
+    lost_reason: Annotated[CodeText, Code("lost_reason")]
+    note: FreeText | None = None
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.lose(**self.given())
+
+
+class ReopenOpportunity(Changes[Opportunity]):
+    """Take up a won or lost opportunity again."""
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.reopen()
+
+
+class AssignOpportunity(Changes[Opportunity]):
+    """Make somebody the owner of an opportunity."""
+
+    owner_id: Annotated[UUID, Ref("User")]
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.assign(self.owner_id)
+
+
+class MoveOpportunity(Changes[Opportunity]):
+    """Put an opportunity under another customer."""
+
+    customer_id: Annotated[UUID, Ref("Customer")]
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.move(self.customer_id)
+
+
+class ChangeOpportunityDetails(OpportunityDetails, Changes[Opportunity]):
+    """Correct or complete what is known of an opportunity."""
+
+    MERGES = True
+    title: Text = left_out()
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.change_details(**self.given())

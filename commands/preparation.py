@@ -1,0 +1,246 @@
+"""From a request to the unit that stores it: rules run here, nothing is written."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from aggregates.base import Aggregate, Mark, Reservation
+from aggregates.errors import AlreadyExists, FieldError, Invalid, Rejected
+from aggregates.events import Event
+from commands.conflicts import require_match
+from commands.directory import Directory
+from commands.identifiers import Numbers, uuid7
+from commands.ports import Append, Codec, CommandRow, EventLog, EventRow, Keys, SealingSession
+from commands.repository import Repository
+from commands.requests import IMPORT, Caller, Request
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(minutes=5)
+"""How far another clock may be ahead of ours."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A decided request: what to store, and what is true once it is stored."""
+
+    request: Request
+    unit: Append
+    aggregates: list[Aggregate]
+    """As they are after the unit: the request's own first, then its children."""
+    before: int
+    """The request's aggregate's version before."""
+    sealing: SealingSession
+    rejections: dict[bytes, type[Rejected]]
+    """What to say where a reserved key turns out to be taken."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to store: no event, and no key to repeat the request by."""
+        return not self.unit.events and self.unit.commands[0].fingerprint is None
+
+
+class Preparation:
+    """Decides requests. Holds no state of its own; safe to use from several threads."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        codec: Codec,
+        keys: Keys,
+        repository: Repository,
+        timezone: ZoneInfo,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._log, self._codec, self._keys, self._repository = log, codec, keys, repository
+        self._timezone, self._now = timezone, now
+        self._numbers = Numbers(log)
+        self.directory = Directory(log, keys, repository)
+
+    def prepare(
+        self, request: Request, caller: Caller, *, offline: bool = False, fresh: bool = False
+    ) -> Prepared:
+        """Run the rules. Raises DomainError, or NeedsIO where ``offline`` is not enough.
+
+        ``fresh``: believe no cached aggregate.
+        """
+        command, meta = request.command, request.meta
+        self._check_meta(request, caller)
+        aggregate = self._aggregate(request, offline, fresh)
+        before, held = aggregate.version, _held(aggregate)
+        aggregate.incomplete = meta.incomplete if command.CREATES else aggregate.incomplete
+        uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
+        children = list(command.handle(aggregate) or ())
+        touched = [aggregate, *children]
+        self._check_reasons(touched, request, caller)
+        self._check_vacant(touched, offline)
+        return self._unit(request, caller, touched, before, held, uses, offline)
+
+    # What the request names
+
+    def _aggregate(self, request: Request, offline: bool, fresh: bool) -> Aggregate:
+        kind = request.command.AGGREGATE
+        if request.command.CREATES:
+            require_match(request, None, self._log, self._codec)
+            number = self._numbers.next(kind.SERIES, self._today(), offline=offline)
+            return kind(request.id or uuid7(), number=number)
+        if request.id is None:
+            raise Invalid(FieldError("id", "missing"))
+        max_age = 0.0 if fresh else None
+        aggregate = self._repository.get(kind, request.id, max_age=max_age, offline=offline)
+        require_match(request, aggregate, self._log, self._codec, offline=offline)
+        return aggregate
+
+    def _check_meta(self, request: Request, caller: Caller) -> None:
+        meta = request.meta
+        if caller.origin != IMPORT:
+            if meta.incomplete:
+                raise Invalid(FieldError("meta.incomplete", "import-only"))
+            if request.command.IMPORT_ONLY:
+                raise Invalid(FieldError("command", "import-only"))
+        if meta.occurred_at is not None:
+            if meta.occurred_at.tzinfo is None:
+                raise Invalid(FieldError("meta.occurred_at", "without-offset"))
+            if not EARLIEST <= meta.occurred_at <= self._now() + AHEAD:
+                raise Invalid(FieldError("meta.occurred_at", "out-of-range"))
+
+    def _check_reasons(
+        self, touched: Iterable[Aggregate], request: Request, caller: Caller
+    ) -> None:
+        if request.meta.reason is not None or caller.origin == IMPORT:
+            return
+        for event in _pending(touched):
+            if event.REASON_FOR & event.model_fields_set:
+                raise Invalid(FieldError("meta.reason", "reason-required"))
+
+    def _check_vacant(self, touched: Iterable[Aggregate], offline: bool) -> None:
+        for aggregate in touched:
+            for vacant in aggregate.vacant:
+                key = self._key(vacant.mark)
+                others = self.directory.marked(key, offline=offline)
+                if others:
+                    raise vacant.rejection(existing_id=str(others[0]))
+
+    # The unit
+
+    def _unit(
+        self,
+        request: Request,
+        caller: Caller,
+        touched: list[Aggregate],
+        before: int,
+        held: tuple[set[Reservation], set[Mark]],
+        uses: set[Reservation],
+        offline: bool,
+    ) -> Prepared:
+        own = touched[0]
+        sealing = self._codec.sealing(
+            offline=offline, new=[a.id for a in touched if a.version == len(a.pending)]
+        )
+        row = self._command_row(request, caller, own, sealing)
+        events = tuple(self._event_rows(touched, request, sealing))
+        reserved, marked = _claims(touched)
+        reserve = {r: id for r, id in reserved.items() if r not in held[0]}
+        rejections = {self._key(r): r.rejection for r in reserve}
+        reserve |= dict.fromkeys(uses, own.id)
+        unit = Append(
+            commands=(row,),
+            events=events,
+            reserve=tuple((self._key(r), id) for r, id in reserve.items()),
+            release=tuple((self._key(r), own.id) for r in held[0] - reserved.keys()),
+            mark=tuple((self._key(m), id) for m, id in marked.items() if m not in held[1]),
+            unmark=tuple((self._key(m), own.id) for m in held[1] - marked.keys()),
+            subject_keys=sealing.created(),
+        )
+        for aggregate in touched:
+            aggregate.collect_events()
+            aggregate.vacant = []
+        return Prepared(request, unit, touched, before, sealing, rejections)
+
+    def _command_row(
+        self, request: Request, caller: Caller, own: Aggregate, sealing: SealingSession
+    ) -> CommandRow:
+        command_id = request.command_id(caller)
+        fingerprint = None
+        if command_id is not None:
+            fingerprint = self._keys.fingerprint(request.body())
+        command_id = command_id or uuid7()
+        reason = request.meta.reason
+        subject = own.root_customer_id or own.id
+        return CommandRow(
+            command_id=command_id,
+            name=request.command.NAME,
+            status=201 if request.command.CREATES else 200,
+            stream_id=own.id,
+            version=own.version,
+            actor=caller.actor,
+            origin=caller.origin,
+            correlation_id=request.meta.correlation_id or command_id,
+            fingerprint=fingerprint,
+            on_behalf_of=caller.on_behalf_of,
+            causation_id=request.causation_id,
+            reason=None if reason is None else sealing.seal_reason(reason, command_id, subject),
+        )
+
+    def _event_rows(
+        self, touched: Iterable[Aggregate], request: Request, sealing: SealingSession
+    ) -> Iterator[EventRow]:
+        for aggregate in touched:
+            version = aggregate.version - len(aggregate.pending)
+            root = aggregate.root_customer_id
+            for event in aggregate.pending:
+                version += 1
+                yield EventRow(
+                    command=0,
+                    stream_id=aggregate.id,
+                    version=version,
+                    kind=aggregate.KIND,
+                    topic=event.TOPIC,
+                    schema_version=event.SCHEMA_VERSION,
+                    payload=sealing.seal_event(event, aggregate.id, version, root),
+                    occurred_at=self._occurred_at(event, request),
+                    customer_id=root,
+                )
+
+    def _occurred_at(self, event: Event, request: Request) -> datetime | None:
+        """When the event happened; None: now, to be said by the database's clock."""
+        if request.meta.occurred_at is not None or event.OCCURRED_ON is None:
+            return request.meta.occurred_at
+        day: date = getattr(event, event.OCCURRED_ON)
+        if day > self._today():
+            raise Invalid(FieldError(event.OCCURRED_ON, "in-the-future"))
+        if day == self._today():
+            return None
+        return datetime.combine(day, time.max, self._timezone)
+
+    def _today(self) -> date:
+        return self._now().astimezone(self._timezone).date()
+
+    def _key(self, claim: Reservation | Mark) -> bytes:
+        return self._keys.lookup(claim.scope, claim.value)
+
+
+def already_exists(request: Request) -> Rejected:
+    """What to say to a creation under an id that is taken."""
+    return AlreadyExists(existing_id=str(request.id))
+
+
+def _pending(aggregates: Iterable[Aggregate]) -> Iterator[Event]:
+    for aggregate in aggregates:
+        yield from aggregate.pending
+
+
+def _held(aggregate: Aggregate) -> tuple[set[Reservation], set[Mark]]:
+    """What an aggregate holds before it is changed."""
+    if aggregate.version == 0:
+        return set(), set()
+    return set(aggregate.reservations()), set(aggregate.marks())
+
+
+def _claims(
+    touched: Iterable[Aggregate],
+) -> tuple[dict[Reservation, UUID], dict[Mark, UUID]]:
+    """What the aggregates hold after the change; one that recorded nothing changed nothing."""
+    reserved = {r: a.id for a in touched for r in a.reservations() if a.version}
+    return reserved, {m: a.id for a in touched for m in a.marks() if a.version}

@@ -1,0 +1,114 @@
+"""Aggregates in memory: loaded by replay (from a snapshot on), kept, and never trusted alone.
+
+What is cached may be behind the log when another process writes. That is safe: an append names
+the versions it builds on, so a stale decision is refused by the store and made again; and a
+rejection is only believed after the aggregate was brought up to date.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from time import monotonic
+from typing import TypeVar
+from uuid import UUID
+
+from aggregates.base import Aggregate
+from aggregates.errors import NotFound, kebab
+from commands.ports import Codec, EventLog, NeedsIO, Snapshot
+
+A = TypeVar("A", bound=Aggregate)
+CACHED = 50_000
+REFERENCE_SECONDS = 1.0
+"""How long a cached aggregate may serve to check a reference without asking the log again."""
+SNAPSHOT_EVERY = 100
+"""Versions between snapshots of a stream."""
+
+
+class Repository:
+    """Finds aggregates. Thread-safe; hands out copies."""
+
+    def __init__(
+        self, log: EventLog, codec: Codec, *, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._log, self._codec, self._clock = log, codec, clock
+        self._cache: OrderedDict[UUID, tuple[Aggregate, float]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(
+        self, kind: type[A], id: UUID, *, max_age: float | None = None, offline: bool = False
+    ) -> A:
+        """A copy of the aggregate, at most ``max_age`` seconds behind the log (None: any age).
+
+        Raises NotFound where there is none of this kind; NeedsIO where ``offline`` and the log
+        would have to be asked.
+        """
+        cached = self._cache.get(id)
+        if cached is not None and (max_age is None or self._clock() - cached[1] <= max_age):
+            return _of_kind(kind, cached[0]).copy()
+        if offline:
+            raise NeedsIO
+        aggregate = self._refreshed(kind, id, None if cached is None else cached[0])
+        self.keep(aggregate)
+        return aggregate.copy()
+
+    def keep(self, aggregate: Aggregate) -> None:
+        """Remember an aggregate as it stands in the log."""
+        with self._lock:
+            known = self._cache.pop(aggregate.id, None)
+            if known is not None and known[0].version > aggregate.version:
+                aggregate = known[0]
+            self._cache[aggregate.id] = (aggregate, self._clock())
+            if len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+
+    def forget(self, id: UUID) -> None:
+        with self._lock:
+            self._cache.pop(id, None)
+
+    def exists(self, id: UUID) -> bool:
+        """Whether a stream of any kind has this id."""
+        return id in self._cache or bool(self._log.stream(id, limit=1))
+
+    def at(self, kind: type[A], id: UUID, version: int) -> A:
+        """The aggregate as it was at an earlier version, from the log."""
+        events = self._codec.read_all(self._log.stream(id, upto=version))
+        return kind.replay(id, events)
+
+    def is_snapshot_due(self, aggregate: Aggregate, since: int) -> bool:
+        """Whether the aggregate has passed a multiple of SNAPSHOT_EVERY since that version."""
+        return aggregate.version // SNAPSHOT_EVERY > since // SNAPSHOT_EVERY
+
+    def snapshot(self, aggregate: Aggregate) -> None:
+        """Save the aggregate's state, so that loading it need not replay its whole stream."""
+        state = self._codec.seal_state(aggregate)
+        revision = type(aggregate).REVISION
+        self._log.save_snapshot(Snapshot(aggregate.id, aggregate.version, revision, state))
+
+    def _refreshed(self, kind: type[A], id: UUID, known: Aggregate | None) -> A:
+        """The aggregate at the end of its stream, replayed from what is known of it."""
+        if known is not None:
+            aggregate = _of_kind(kind, known).copy()
+        else:
+            aggregate = self._from_snapshot(kind, id)
+        stored = self._log.stream(id, after=aggregate.version)
+        if stored and stored[0].kind != kind.KIND:
+            raise NotFound(kebab(kind.KIND), id)
+        for event in self._codec.read_all(stored):
+            aggregate.mutate(event)
+        if aggregate.version == 0:
+            raise NotFound(kebab(kind.KIND), id)
+        return aggregate
+
+    def _from_snapshot(self, kind: type[A], id: UUID) -> A:
+        aggregate = kind(id)
+        snapshot = self._log.snapshot(id)
+        if snapshot is not None and snapshot.revision == kind.REVISION:
+            vars(aggregate).update(self._codec.open_state(kind, snapshot))
+            aggregate.version = snapshot.version
+        return aggregate
+
+
+def _of_kind(kind: type[A], aggregate: Aggregate) -> A:
+    if not isinstance(aggregate, kind):
+        raise NotFound(kebab(kind.KIND), aggregate.id)
+    return aggregate

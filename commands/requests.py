@@ -1,0 +1,80 @@
+"""What a caller sends and gets: request, caller and receipt."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from uuid import UUID, uuid5
+
+from pydantic import create_model
+
+from aggregates.errors import DomainError
+from commands.base import Command, Meta
+
+ORIGINS = ("api", "console", "import", "policy", "inbox")
+IMPORT = "import"
+
+
+class IdempotencyKeyReused(DomainError):
+    """The idempotency key was used for another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and by which way."""
+
+    actor: UUID
+    origin: str = "api"
+    on_behalf_of: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One command to one aggregate."""
+
+    command: Command[Any]
+    id: UUID | None = None
+    """The aggregate; for a command that creates: the id to give it, or None."""
+    meta: Meta = field(default_factory=Meta)
+    if_match: int | None = None
+    """The version that the caller has seen."""
+    idempotency_key: str | None = None
+    causation_id: str | None = None
+    """Id of the event that caused the command."""
+
+    def command_id(self, caller: Caller) -> UUID | None:
+        """The id that follows from the idempotency key; its scope is the caller."""
+        if self.idempotency_key is None:
+            return None
+        return uuid5(caller.actor, self.idempotency_key)
+
+    def body(self) -> bytes:
+        """The request in canonical form, for its fingerprint."""
+        target = "" if self.id is None else str(self.id)
+        parts = (self.command.model_dump_json(exclude_unset=True), self.meta.model_dump_json())
+        return "\n".join((self.command.NAME, target, *parts)).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an accepted command answers; the same for ever under the same idempotency key."""
+
+    id: UUID
+    version: int
+    position: int
+    status: int
+    """201 where the command created the record, else 200."""
+    is_repeated: bool = False
+    """Whether an earlier request with the same idempotency key did it."""
+
+
+@cache
+def relaxed(command: type[Command[Any]], incomplete: frozenset[str]) -> type[Command[Any]]:
+    """The command with these required fields optional: what an import may send."""
+    fields: dict[str, Any] = {
+        name: (command.model_fields[name].rebuild_annotation() | None, None)
+        for name in incomplete
+        if name in command.model_fields
+    }
+    return create_model(
+        command.__name__, __base__=command, __cls_kwargs__={"relaxes": True}, **fields
+    )

@@ -1,0 +1,53 @@
+"""What may be asked of users."""
+
+from typing import Annotated
+
+from aggregates.user import KeyDigest, Login, User, UserDetails
+from aggregates.values import Personal, Text, left_out
+from commands.base import Changes, Creates
+
+
+class AddUser(UserDetails, Creates[User]):
+    """Enter somebody who will work with Backstory."""
+
+    login: Login
+    name: Annotated[Text, Personal()]
+
+    def handle(self, user: User, /) -> None:
+        user.add(**self.given())
+
+
+class ChangeUserDetails(UserDetails, Changes[User]):
+    """Correct or complete what is known of a user."""
+
+    MERGES = True
+    name: Annotated[Text, Personal()] = left_out()
+
+    def handle(self, user: User, /) -> None:
+        user.change_details(**self.given())
+
+
+class DisableUser(Changes[User]):
+    """Lock a user out; the user's keys stop working at once."""
+
+    def handle(self, user: User, /) -> None:
+        user.disable()
+
+
+class AddUserApiKey(Changes[User]):
+    """Let a program act in the user's name with a key, of which only the hash is kept."""
+
+    key_name: Text
+    digest: KeyDigest
+
+    def handle(self, user: User, /) -> None:
+        user.add_api_key(self.key_name, self.digest)
+
+
+class RevokeUserApiKey(Changes[User]):
+    """Make an API key useless."""
+
+    key_name: Text
+
+    def handle(self, user: User, /) -> None:
+        user.revoke_api_key(self.key_name)
