@@ -1,0 +1,115 @@
+"""One connection that stores one batch at a time, whatever happens to the connection meanwhile."""
+
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+
+import psycopg
+
+from adapters.postgres.encoding import accept_packed
+from adapters.postgres.outcomes import Reply, outcomes
+from adapters.postgres.units import PARAMETERS, Unit, parameters
+from commands.ports import Outcome
+
+STATEMENT_SECONDS = 5
+CALL_SECONDS = STATEMENT_SECONDS + 2
+"""A server that has not answered by then, not even with a timeout of its own, is taken for gone."""
+
+_APPEND = (
+    "SELECT first_position, refused, receipts FROM backstory.append("
+    + ", ".join(["%s"] * PARAMETERS)
+    + ")"
+)
+_SETTINGS = (
+    ("statement_timeout", f"{STATEMENT_SECONDS}s"),
+    ("idle_in_transaction_session_timeout", "2s"),
+    # Array parameters of every length: a plan made for one length is never worth making.
+    ("plan_cache_mode", "force_generic_plan"),
+    ("jit", "off"),
+)
+
+
+class Lost(Exception):
+    """The connection broke during the call: stored or not, nobody has told us."""
+
+
+class RolledBack(Exception):
+    """Nothing was stored, for a reason that may pass."""
+
+
+class Lane:
+    """A connection for appends, opened when needed and replaced when broken."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection | None = None
+        self._calling_since: float | None = None
+
+    def store(self, units: Sequence[Unit]) -> list[Outcome]:
+        """Store the units in one transaction. Raises Lost, RolledBack, or psycopg.Error where one
+        of the units can never be stored."""
+        connection = self._connected()
+        self._calling_since = monotonic()
+        try:
+            cursor = connection.execute(_APPEND, parameters(units), prepare=True, binary=True)
+            reply: Reply | None = cursor.fetchone()
+        except psycopg.Error as error:
+            raise _meaning(error, connection) from error
+        finally:
+            self._calling_since = None
+        assert reply is not None
+        return outcomes(units, reply)
+
+    def cut_if_hung(self) -> None:
+        """Called from another thread: end a call that takes longer than the server would let it."""
+        since, connection = self._calling_since, self._connection
+        if since is None or connection is None or monotonic() - since < CALL_SECONDS:
+            return
+        with suppress(OSError, psycopg.Error):
+            descriptor = os.dup(connection.fileno())
+            with socket.socket(fileno=descriptor) as shared:
+                shared.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed:
+            try:
+                self._connection = connect(self._url)
+            except psycopg.Error as error:
+                raise RolledBack(f"no connection: {error}") from error
+        return self._connection
+
+
+def connect(url: str) -> psycopg.Connection:
+    """A connection with the limits that every append runs under."""
+    connection = psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=3,
+        tcp_user_timeout=5000,
+        application_name="backstory writer",
+    )
+    accept_packed(connection)
+    for name, value in _SETTINGS:
+        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    return connection
+
+
+_MAY_PASS = ("40", "53", "55", "57")
+"""SQLSTATE classes: rolled back for concurrency, resources, state, operator (timeouts too)."""
+
+
+def _meaning(error: psycopg.Error, connection: psycopg.Connection) -> Exception:
+    if connection.closed or connection.broken or error.sqlstate is None:
+        with suppress(psycopg.Error):
+            connection.close()
+        return Lost(str(error))
+    if error.sqlstate[:2] in _MAY_PASS:
+        return RolledBack(str(error))
+    return error

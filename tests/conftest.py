@@ -1,0 +1,68 @@
+"""A Postgres for the whole test run, and a database of its own for every test that wants one."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.schema import install
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server on which tests may create databases: BACKSTORY_TEST_DATABASE_URL, or one of ours."""
+    if url := os.environ.get("BACKSTORY_TEST_DATABASE_URL"):
+        yield url
+        return
+    options = {"max_connections": "200"}
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="backstory-tests-", ignore_cleanup_errors=True
+        ) as folder,
+        EmbeddedPostgres(Path(folder), durable=False, options=options) as server,
+    ):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def template_url(postgres_url: str) -> Iterator[str]:
+    """A database with the schema installed and nothing in it, to be copied."""
+    with _database(postgres_url, f"template_{os.getpid()}") as url:
+        install(url)
+        yield url
+
+
+@pytest.fixture
+def database_url(template_url: str, postgres_url: str) -> Iterator[str]:
+    """A fresh database with the event store's schema, dropped after the test."""
+    template = f"template_{os.getpid()}"
+    with _database(postgres_url, f"test_{os.getpid()}_{next(_numbers)}", template) as url:
+        yield url
+
+
+class _database:
+    def __init__(self, server: str, name: str, template: str = "template1") -> None:
+        self._server, self._name, self._template = server, name, template
+
+    def __enter__(self) -> str:
+        self._run("CREATE DATABASE {} TEMPLATE {}", self._name, self._template)
+        return make_conninfo(self._server, dbname=self._name)
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(psycopg.OperationalError):  # a test may have ended the server
+            self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", self._name)
+
+    def _run(self, statement: str, *names: str) -> None:
+        identifiers = [sql.Identifier(name) for name in names]
+        with psycopg.connect(self._server, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*identifiers))
