@@ -157,7 +157,7 @@ class Mapper:
 
     def open_state(self, kind: type[Aggregate], snapshot: Snapshot) -> dict[str, Any]:
         """The state of a snapshot, typed."""
-        state = orjson.loads(snapshot.state)
+        state: dict[str, Any] = orjson.loads(snapshot.state)
         self.subjects.load({subject_of(v) for v in state.values() if is_sealed(v)})
         for name, value in state.items():
             if is_sealed(value):

@@ -1,7 +1,7 @@
 """Company names: what counts as the same name, and what is a name without its legal form.
 
 The canonical form decides uniqueness: spelling variants of one registered name are equal (width,
-case, spaces, brackets, punctuation, the two writings of a legal form), while legal form, place and
+case, spaces, stops, brackets, the writings of a legal form), while legal form, place and
 branch stay distinct. The stem is the canonical form without its legal form: by it, a short name is
 recognised where the full one is known. Legal forms: Company Law of the PRC, articles 7 and 8, for
 the Chinese ones; ISO 20275 abbreviations for the others.
@@ -26,7 +26,7 @@ _STRIPPED = (
     *("集团公司", "公司", "集团", "coltd", "corp", "inc", "ltd", "llc", "gmbh", "plc", "ag", "sa"),
 )
 _BRACKETS = str.maketrans("[{<【〔〈《", "(((((((") | str.maketrans("]}>】〕〉》", ")))))))")
-_NOISE = re.compile(r"[\s.,，。、'’\"“”·・&\-_/]+")
+_NOISE = re.compile(r"[\s.,。]+")
 
 
 def canonical(name: str) -> str:

@@ -1,0 +1,57 @@
+"""Settings: every ``BACKSTORY_*`` variable, with defaults that work on a laptop."""
+
+from pathlib import Path
+from typing import Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Role = Literal["all", "api", "project", "relay"]
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """How one process of Backstory runs."""
+
+    model_config = SettingsConfigDict(env_prefix="BACKSTORY_", extra="ignore", frozen=True)
+
+    database_url: str | None = None
+    """Postgres to use; without it an embedded one is started in the data folder."""
+    data: Path = Path("backstory-data")
+    """Folder of everything embedded: the database, and the file of the master key."""
+    secret: SecretStr | None = None
+    """The master key as 64 hex digits; without it, the file ``secret.key`` in the data folder."""
+    kafka: str | None = None
+    """Bootstrap servers of the Kafka that the relay publishes to."""
+    timezone: str = "Asia/Shanghai"
+    """The organisation's zone: days, weeks, months and quarters are in it."""
+    auth: Literal["on", "off"] = "on"
+    """off: every request is the user ``local``'s; only on a loopback host."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    role: Role = "all"
+    body_limit: int = Field(default=1_048_576, ge=1_024)
+    """Most bytes of a request's body (batches: eight times as many)."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {name!r}") from error
+        return name
+
+    @model_validator(mode="after")
+    def _open_only_at_home(self) -> Self:
+        if self.auth == "off" and self.host not in LOOPBACK:
+            raise ValueError(
+                f"BACKSTORY_AUTH=off is for a loopback host only, not for {self.host}: "
+                "anybody who reaches it could do everything"
+            )
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
