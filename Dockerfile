@@ -18,7 +18,7 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/whe
     && /opt/backstory/bin/python -m compileall -q /opt/backstory/lib
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --no-create-home backstory \
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin backstory \
     && install -d -m 0700 -o backstory /var/lib/backstory
 COPY --from=build /opt/backstory /opt/backstory
 ENV PATH=/opt/backstory/bin:$PATH PYTHONUNBUFFERED=1 BACKSTORY_DATA=/var/lib/backstory
