@@ -1,0 +1,181 @@
+"""Sentences: what an event says to people, with names in place of codes and ids."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Protocol
+from uuid import UUID
+
+from adapters.phrases import Writing, said
+from aggregates.base import Aggregate, markers
+from aggregates.events import Event
+from aggregates.values import Code, Ref
+from commands.base import COMMANDS
+from projections.base import Projection, Row
+
+
+class Names(Protocol):
+    """What ids and codes are called."""
+
+    def record(self, kind: str, id: UUID) -> str | None:
+        """The name of a record; None where it is not known."""
+        ...
+
+    def code(self, dictionary: str, code: str, language: str) -> str | None:
+        """The name of a dictionary entry; None where it is not known."""
+        ...
+
+
+class Phrasebook(Protocol):
+    """The texts of one language, as far as sentences need them."""
+
+    writing: Writing
+    base: Mapping[str, Any]
+
+    def aggregate(self, kind: str) -> Mapping[str, Any]: ...
+
+    def label(self, kind: str, field: str | None) -> str: ...
+
+    def value(self, kind: str, field: str, value: Any) -> str | None: ...
+
+
+@cache
+def meanings(kind: str) -> dict[str, Ref | Code]:
+    """Fields of an aggregate that hold an id or a code, and of what.
+
+    Commands declare it; an event that no command has in its fields says so itself, or by the
+    field's name: ``customer_id`` is a customer.
+    """
+    aggregate = Aggregate.registry[kind]
+    found: dict[str, Ref | Code] = {}
+    for name in {n for e in aggregate.EVENTS.values() for n in e.model_fields}:
+        for other in Aggregate.registry.values():
+            if name == f"{other.KIND.lower()}_id":
+                found[name] = Ref(other.KIND)
+    for name, annotation in _annotations(aggregate):
+        for marker in (*markers(annotation, Ref), *markers(annotation, Code)):
+            found[name] = marker
+    return found
+
+
+def _annotations(aggregate: type[Aggregate]) -> Iterator[tuple[str, Any]]:
+    models: list[type[Any]] = list(aggregate.EVENTS.values())
+    models += [c for c in COMMANDS.values() if c.AGGREGATE is aggregate]
+    for model in models:
+        for name, field in model.model_fields.items():
+            yield name, field.rebuild_annotation()
+
+
+class Speech:
+    """Makes sentences in one language."""
+
+    def __init__(self, book: Phrasebook, language: str) -> None:
+        self._book, self._language = book, language
+
+    def sentence(self, event: Event, before: Row | None, after: Row | None, names: Names) -> str:
+        kind, _, name = event.TOPIC.partition(".")
+        telling = _Telling(self, kind, names)
+        phrases: Mapping[str, str] = self._book.aggregate(kind).get("events", {})
+        phrase = phrases.get(type(event).__name__)
+        if phrase is None:
+            return name
+        spoken = said(phrase, telling.filling(event, before, after), self._book.writing.none)
+        return spoken[:1].upper() + spoken[1:]
+
+    def named(self, kind: str, field: str, value: Any, names: Names) -> str:
+        """A value as people call it."""
+        if isinstance(value, (tuple, list)):
+            return self._book.writing.listed(self.named(kind, field, v, names) for v in value)
+        meaning = meanings(kind).get(field)
+        found: str | None = self._book.value(kind, field, value)
+        if isinstance(meaning, Code) and isinstance(value, str):
+            found = names.code(meaning.dictionary, value, self._language)
+        elif isinstance(value, UUID):
+            found = names.record(meaning.kind, value) if isinstance(meaning, Ref) else None
+            found = found or str(value)[:8]
+        return found or self._book.writing.value(value)
+
+    def change(self, label: str, before: str | None, after: str | None) -> str:
+        """One field's change."""
+        how = "cleared" if after is None else "filled" if before is None else "changed"
+        said_as: str = self._book.base["sentences"][how]
+        return said_as.format(label=label, before=before, after=after)
+
+    def told(self, changes: list[str]) -> str:
+        """Several changes."""
+        sentences = self._book.base["sentences"]
+        return str(sentences["then"].join(changes) if changes else sentences["unchanged"])
+
+    def label(self, kind: str, field: str) -> str:
+        return self._book.label(kind, field)
+
+
+class _Telling:
+    """One event on its way to a sentence."""
+
+    def __init__(self, speech: Speech, kind: str, names: Names) -> None:
+        self._speech, self._kind, self._names = speech, kind, names
+
+    def filling(self, event: Event, before: Row | None, after: Row | None) -> Any:
+        """What stands at each place of the phrase."""
+
+        def fill(place: str) -> str | None:
+            where, _, field = place.rpartition(".")
+            match where, field:
+                case "", "changes":
+                    return self._speech.told(list(self._changes(event, before)))
+                case "", "actor":
+                    return self._names.record("User", event.envelope.actor)
+                case "", _:
+                    return self._named(field, getattr(event, field, None))
+                case "before", _:
+                    return self._named(field, getattr(before, field, None))
+                case "after", _:
+                    return self._named(field, getattr(after, field, None))
+                case "added", _:
+                    return self._named(field, _without(after, before, field))
+                case "removed", _:
+                    return self._named(field, _without(before, after, field))
+            return None
+
+        return fill
+
+    def _named(self, field: str, value: Any) -> str | None:
+        if value is None or value == ():
+            return None
+        return self._speech.named(self._kind, field, value, self._names)
+
+    def _changes(self, event: Event, before: Row | None) -> Iterator[str]:
+        for field in type(event).model_fields:
+            if field in event.model_fields_set:
+                was, now = getattr(before, field, None), getattr(event, field)
+                if isinstance(now, dict):
+                    yield from self._pairs(was or {}, now)
+                elif was != now:
+                    label = self._speech.label(self._kind, field)
+                    yield self._speech.change(
+                        label, self._named(field, was), self._named(field, now)
+                    )
+
+    def _pairs(self, was: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+        for key in (*now, *(k for k in was if k not in now)):
+            if was.get(key) != now.get(key):
+                texts = (self._named(key, values.get(key)) for values in (was, now))
+                yield self._speech.change(key, *texts)
+
+
+def _without(row: Row | None, other: Row | None, field: str) -> tuple[Any, ...]:
+    """Items of a field that the other row's does not have."""
+    known = set(getattr(other, field, None) or ())
+    return tuple(v for v in getattr(row, field, None) or () if v not in known)
+
+
+def title(row: Row) -> str | None:
+    """What a record is called."""
+    names = ("name", "title", "subject", "login")
+    return next((v for n in names if (v := getattr(row, n, None))), None)
+
+
+def tables_of(kind: str) -> Projection[Any] | None:
+    """The projection whose rows are records of this kind."""
+    found = (p for p in Projection.registry.values() if kind == p.aggregate.KIND)
+    return next(found, None)

@@ -1,0 +1,157 @@
+"""Texts: what people read, in Chinese and English, from the files beside the aggregates.
+
+``aggregates/{module}.{language}.toml`` holds one aggregate's labels, sentences and rejections,
+``aggregates/base.*.toml`` what all have in common, ``adapters/http/problems.*.toml`` the problems
+that are no rule of the business. Missing keys fail a test, not a request: here they fall back.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any
+
+import aggregates
+from adapters.phrases import Writing, said
+from adapters.sentences import Names, Speech
+from aggregates.base import Aggregate
+from aggregates.errors import kebab
+from aggregates.events import Event
+from projections.base import Row
+
+LANGUAGES = ("zh", "en")
+"""The first is spoken where a request asks for none, the last where it asks for others."""
+_BESIDE_AGGREGATES = Path(aggregates.__file__).parent
+_PROBLEMS = Path(__file__).parent / "http"
+
+Tree = Mapping[str, Any]
+
+
+def negotiated(accept_language: str | None) -> str:
+    """The language to answer in, from an Accept-Language header (RFC 9110, 12.5.4)."""
+    if not accept_language or not accept_language.strip():
+        return LANGUAGES[0]
+    ranked: list[tuple[float, int, str]] = []
+    for rank, part in enumerate(accept_language.split(",")[:20]):
+        tag, _, parameter = part.strip().partition(";")
+        language = tag.strip().lower().split("-")[0]
+        language = LANGUAGES[0] if language == "*" else language
+        weight = _weight(parameter)
+        if language in LANGUAGES and weight > 0:
+            ranked.append((-weight, rank, language))
+    return min(ranked)[2] if ranked else LANGUAGES[-1]
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+class Texts:
+    """Everything that is said to people. Immutable and thread-safe.
+
+    Instants are written in ``zone``.
+    """
+
+    def __init__(self, zone: tzinfo = UTC) -> None:
+        self._languages = {language: _Language(language, zone) for language in LANGUAGES}
+
+    def of(self, language: str) -> "_Language":
+        return self._languages.get(language) or self._languages[LANGUAGES[0]]
+
+    def problem(self, code: str, language: str, **details: Any) -> tuple[str, str]:
+        """Title and detail of a problem; ``code`` is the end of its ``type``."""
+        return self.of(language).problem(code, details)
+
+    def message(self, key: str, language: str, **values: Any) -> str:
+        """What is wrong with a field."""
+        spoken = self.of(language)
+        return said(spoken.message(key), spoken.fill(values))
+
+    def label(self, kind: str, field: str | None, language: str) -> str:
+        """What a field is called, or without one, a record of this kind."""
+        return self.of(language).label(kind, field)
+
+    def command(self, name: str, language: str) -> tuple[str, str]:
+        """Label and summary of a command, ``customers/register``."""
+        plural, verb = name.split("/")
+        kind = next(k for k, a in Aggregate.registry.items() if plural == a.PLURAL)
+        command = self.of(language).aggregate(kind).get("commands", {}).get(verb, {})
+        return command.get("label", verb), command.get("summary", name)
+
+    def sentence(
+        self, event: Event, before: Row | None, after: Row | None, language: str, names: Names
+    ) -> str:
+        """What happened, in one sentence."""
+        return self.of(language).speech.sentence(event, before, after, names)
+
+
+class _Language:
+    """The texts of one language."""
+
+    def __init__(self, language: str, zone: tzinfo) -> None:
+        self.base = _tree(_BESIDE_AGGREGATES / f"base.{language}.toml")
+        self.general = _tree(_PROBLEMS / f"problems.{language}.toml")
+        self._modules: dict[str, Tree] = {
+            path.name.split(".")[0]: _tree(path)
+            for path in _BESIDE_AGGREGATES.glob(f"*.{language}.toml")
+        }
+        self._rejections: dict[str, Mapping[str, str]] = {}
+        for tree in self._modules.values():
+            self._rejections |= tree.get("rejections", {})
+        self.writing = Writing(self.base["formats"], self.base["currencies"], zone)
+        self.speech = Speech(self, language)
+
+    def aggregate(self, kind: str) -> Tree:
+        """The texts of one aggregate; empty where it has none."""
+        aggregate = Aggregate.registry.get(kind)
+        module = "" if aggregate is None else aggregate.__module__.rpartition(".")[2]
+        return self._modules.get(module, {})
+
+    def label(self, kind: str, field: str | None) -> str:
+        tree = self.aggregate(kind)
+        if field is None:
+            return str(tree.get("label", kebab(kind)))
+        label = tree.get("fields", {}).get(field) or self.base["fields"].get(field)
+        return str(label or field)
+
+    def value(self, kind: str, field: str, value: Any) -> str | None:
+        """The name of a value of a closed list."""
+        names: Mapping[str, str] = self.aggregate(kind).get("values", {}).get(field, {})
+        return names.get(value) if isinstance(value, str) else None
+
+    def problem(self, code: str, details: Mapping[str, Any]) -> tuple[str, str]:
+        text = self._rejections.get(code) or self.general["problems"].get(code)
+        if text is None:
+            text = self.general["problems"]["rejected"]
+        fill = self.fill(details)
+        return said(text["title"], fill), said(text["detail"], fill)
+
+    def rejection(self, code: str) -> Mapping[str, str] | None:
+        return self._rejections.get(code)
+
+    def message(self, key: str) -> str:
+        messages = self.general["messages"]
+        return str(messages.get(key) or messages["fallback"])
+
+    def fill(self, values: Mapping[str, Any]) -> Any:
+        """Values by name, as this language writes them; a kind of record by its label."""
+
+        def value(name: str) -> str | None:
+            given = values.get(name)
+            if given is None:
+                return None
+            if name == "kind":
+                return self.label(str(given), None)
+            return str(given) if isinstance(given, int) else self.writing.value(given)
+
+        return value
+
+
+def _tree(path: Path) -> Tree:
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,139 @@
+"""Queries: questions with parameters, one SQL text and typed answers, as a registry.
+
+A query knows no database. Its SQL names relations as ``{opportunities}`` and parameters as
+``:owner_id``; whoever runs it puts there what the asker may see, as of the day asked for, and binds
+the parameters. ``{now.dictionary_entries}`` is the relation as of today whatever day is asked for:
+names and order of codes are how we call things, not what was so.
+"""
+
+import re
+from decimal import Decimal
+from string import Formatter
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+
+T = TypeVar("T")
+
+NOW = "now."
+_TABLE = re.compile(r"^(now\.)?[a-z][a-z0-9_]*$")
+_QUOTED = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
+_PARAMETER = re.compile(_QUOTED.pattern + r"|(?<![:\w]):([a-z][a-z0-9_]*)")
+_CLAUSE = re.compile(
+    r"(?<!DISTINCT )\b(?:FROM|JOIN)\b(.*?)"
+    r"(?=\b(?:FROM|JOIN|ON|USING|WHERE|GROUP|ORDER|HAVING|LIMIT|UNION|WINDOW|SELECT)\b|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+_NAMED = re.compile(r"(?:\bWITH\b|,)\s*(?:RECURSIVE\s+)?(\w+)\s+AS\s*\(", re.IGNORECASE)
+
+
+class Answer(BaseModel):
+    """One line of an answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Total(BaseModel):
+    """A sum of money in one currency; totals of different currencies are never added up."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    amount: Decimal
+    currency: str
+
+
+class Query(BaseModel, Generic[T]):
+    """One question. Its fields are the parameters, its docstring is the summary everywhere.
+
+    ``T`` is ``list[…]`` of an ``Answer``, whose fields are the columns that the SQL selects.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    NAME: ClassVar[str]
+    """Name in routes, ``stage-durations``; from the class's name unless given."""
+    LINE: ClassVar[type[Answer]]
+    """What one line of the answer looks like."""
+    sql: ClassVar[str] = ""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        line = _line_of(cls)
+        if line is None or "[" in cls.__name__:
+            return
+        cls.LINE = line
+        cls.NAME = cls.__dict__.get("NAME") or _kebab(cls.__name__)
+        if cls.sql:
+            check(cls.sql)
+        if cls.NAME in QUERIES:
+            raise TypeError(f"two queries are called {cls.NAME}")
+        QUERIES[cls.NAME] = cls
+
+    @classmethod
+    def statement(cls) -> str:
+        """The SQL; overridden where it follows from what is registered."""
+        return cls.sql
+
+    @classmethod
+    def tables(cls) -> frozenset[str]:
+        """Tables that the answer is folded from."""
+        return frozenset(name.removeprefix(NOW) for name in relations(cls.statement()))
+
+
+QUERIES: dict[str, type[Query[Any]]] = {}
+"""The registry: ``pipeline`` → query class."""
+
+
+def relations(sql: str) -> tuple[str, ...]:
+    """The names in braces, in order of appearance."""
+    return tuple(name for _, name, _, _ in Formatter().parse(sql) if name is not None)
+
+
+def parameters(sql: str) -> tuple[str, ...]:
+    """The names behind colons, in order of appearance."""
+    return tuple(filter(None, _PARAMETER.findall(sql)))
+
+
+def bound(sql: str, types: dict[str, str]) -> str:
+    """The SQL with each ``:name`` as a placeholder for a bound value of its type."""
+
+    def placeholder(match: re.Match[str]) -> str:
+        return match[0] if match[1] is None else f"%({match[1]})s::{types[match[1]]}"
+
+    return _PARAMETER.sub(placeholder, sql.replace("%", "%%"))
+
+
+def bare_tables(sql: str) -> list[str]:
+    """Names that are read from without braces: they would go round what the asker may see."""
+    text = _QUOTED.sub("''", sql)
+    named = {name.lower() for name in _NAMED.findall(text)}
+    found: list[str] = []
+    for clause in _CLAUSE.findall(text):
+        for item in clause.split(","):
+            source = re.match(r"\s*(?:LATERAL\s+|ONLY\s+)*([\w\".]+)(\s*\()?", item, re.IGNORECASE)
+            if source and not source[2] and source[1].lower() not in named:
+                found.append(source[1])
+    return found
+
+
+def check(sql: str) -> None:
+    """Refuse SQL that names a table without braces, or something in braces that is no table."""
+    bare = bare_tables(sql)
+    if bare:
+        raise TypeError(f"tables are written in braces: {', '.join(bare)}")
+    strange = [name for name in relations(sql) if not _TABLE.match(name)]
+    if strange:
+        raise TypeError(f"not names of tables: {', '.join(strange)}")
+
+
+def _line_of(cls: type[BaseModel]) -> type[Answer] | None:
+    for base in cls.__mro__:
+        arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args", ())
+        if arguments and get_origin(arguments[0]) is list:
+            line: type[Answer] = get_args(arguments[0])[0]
+            return line
+    return None
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
