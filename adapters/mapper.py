@@ -1,6 +1,6 @@
 """Mapper: typed events to stored bytes and back, personal fields sealed on the way."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -30,10 +30,14 @@ def personal_fields(annotations: dict[str, Any]) -> dict[str, str]:
 class _Sealing:
     """See ``commands.ports.SealingSession``."""
 
-    def __init__(self, mapper: "Mapper", offline: bool, new: Container[UUID]) -> None:
-        self._mapper, self._offline, self._new = mapper, offline, new
+    def __init__(self, mapper: "Mapper", offline: bool) -> None:
+        self._mapper, self._offline = mapper, offline
+        self._new: set[UUID] = set()
         self._ciphers: dict[UUID, AESGCM] = {}
         self._wrapped: dict[UUID, bytes] = {}
+
+    def begin(self, streams: Iterable[UUID]) -> None:
+        self._new |= set(streams)
 
     def _cipher(self, subject: UUID) -> AESGCM:
         cipher = self._ciphers.get(subject)
@@ -89,8 +93,8 @@ class Mapper:
         except KeyError:
             raise UnknownTopic(topic) from None
 
-    def sealing(self, *, offline: bool = False, new: Container[UUID] = ()) -> _Sealing:
-        return _Sealing(self, offline, new)
+    def sealing(self, *, offline: bool = False) -> _Sealing:
+        return _Sealing(self, offline)
 
     def read(self, stored: StoredEvent) -> Event:
         """The typed event with its envelope; sealed values of erased subjects are None."""

@@ -25,6 +25,7 @@ _STRIPPED = (
     *("集团股份有限公司", "集团有限公司", "股份有限公司", "有限公司", "有限合伙", "普通合伙"),
     *("集团公司", "公司", "集团", "coltd", "corp", "inc", "ltd", "llc", "gmbh", "plc", "ag", "sa"),
 )
+_BRANCHES = ("分公司", "子公司")
 _BRACKETS = str.maketrans("[{<【〔〈《", "(((((((") | str.maketrans("]}>】〕〉》", ")))))))")
 _NOISE = re.compile(r"[\s.,。]+")
 
@@ -42,6 +43,8 @@ def canonical(name: str) -> str:
 def stem(name: str) -> str:
     """The canonical name without its legal form; the whole where nothing else is left."""
     full = canonical(name)
+    if full.endswith(_BRANCHES):
+        return full
     for form in _STRIPPED:
         if full.endswith(form) and len(full) > len(form):
             return full[: -len(form)]

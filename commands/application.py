@@ -7,7 +7,7 @@ at the log; a repeated request finds its first receipt.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -58,10 +58,10 @@ class Application:
         Overloaded where it should be tried later.
         """
         for attempt in range(ATTEMPTS):
-            prepared = self._decided(request, caller, fresh=attempt > 0)
+            prepared = self.decided(request, caller, fresh=attempt > 0)
             if isinstance(prepared, Receipt):
                 return prepared
-            receipt = self._finished(prepared, self._outcome(prepared), caller)
+            receipt = self.finished(prepared, self._outcome(prepared), caller)
             if receipt is not None:
                 return receipt
         raise Overloaded("the record changes faster than this command can follow")
@@ -74,9 +74,7 @@ class Application:
                     request, caller, offline=True, fresh=attempt > 0
                 )
             except (NeedsIO, DomainError):
-                prepared = await asyncio.to_thread(
-                    self._decided, request, caller, fresh=attempt > 0
-                )
+                prepared = await asyncio.to_thread(self.decided, request, caller, fresh=attempt > 0)
             if isinstance(prepared, Receipt):
                 return prepared
             receipt = await self._finished_async(prepared, caller)
@@ -103,7 +101,9 @@ class Application:
         stored = self._log.receipts([command_id]).get(command_id)
         return None if stored is None else self._repeated(request, stored)
 
-    def _decided(self, request: Request, caller: Caller, *, fresh: bool) -> Prepared | Receipt:
+    def decided(
+        self, request: Request, caller: Caller, *, fresh: bool = False
+    ) -> Prepared | Receipt:
         """The decision; the first receipt where a refused request is a repeated one."""
         try:
             try:
@@ -118,20 +118,24 @@ class Application:
                 return repeated
             raise
 
+    def submit(self, prepared: Prepared) -> "Future[Outcome]":
+        """Hand the unit to the store."""
+        return self._log.submit(prepared.unit)
+
     def _outcome(self, prepared: Prepared) -> Outcome:
         """Store the unit and wait; the outcome of one with nothing to keep is known."""
         if prepared.is_empty:
             return Committed((self._unchanged(prepared),))
-        return self._log.submit(prepared.unit).result()
+        return self.submit(prepared).result()
 
     async def _finished_async(self, prepared: Prepared, caller: Caller) -> Receipt | None:
         if prepared.is_empty:
             outcome: Outcome = await asyncio.to_thread(self._outcome, prepared)
         else:
-            outcome = await asyncio.wrap_future(self._log.submit(prepared.unit))
+            outcome = await asyncio.wrap_future(self.submit(prepared))
         if isinstance(outcome, Committed):
-            return self._finished(prepared, outcome, caller)
-        return await asyncio.to_thread(self._finished, prepared, outcome, caller)
+            return self.finished(prepared, outcome, caller)
+        return await asyncio.to_thread(self.finished, prepared, outcome, caller)
 
     def _unchanged(self, prepared: Prepared) -> StoredReceipt:
         """The receipt of a command that changed nothing."""
@@ -139,7 +143,7 @@ class Application:
         event = self._log.stream(row.stream_id, after=row.version - 1, limit=1)[0]
         return StoredReceipt(row.command_id, row.stream_id, row.version, event.position, row.status)
 
-    def _finished(self, prepared: Prepared, outcome: Outcome, caller: Caller) -> Receipt | None:
+    def finished(self, prepared: Prepared, outcome: Outcome, caller: Caller) -> Receipt | None:
         """The receipt; None where the request must be decided again. Raises DomainError."""
         match outcome:
             case Committed((stored, *_)):
@@ -165,7 +169,7 @@ class Application:
 
     def _moved(self, prepared: Prepared, stream_id: UUID) -> None:
         request = prepared.request
-        if request.command.CREATES and prepared.before == 0:
+        if request.command.CREATES and stream_id == prepared.aggregates[0].id:
             raise already_exists(request)
 
     def _repeated(self, request: Request, stored: StoredReceipt) -> Receipt:

@@ -5,7 +5,7 @@ stored together or not at all. The store knows bytes, keys and versions only; wh
 decided before (rules) and after (folds).
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -246,6 +246,10 @@ class Keys(Protocol):
 class SealingSession(Protocol):
     """Seals the personal fields of one unit; remembers the keys it had to create."""
 
+    def begin(self, streams: Iterable[UUID]) -> None:
+        """Streams that begin in this unit: they cannot have a key yet."""
+        ...
+
     def seal_event(self, event: Event, stream_id: UUID, version: int, root: UUID | None) -> bytes:
         """The event's payload as it is stored. ``root`` is the customer it belongs to."""
         ...
@@ -264,9 +268,8 @@ class SealingSession(Protocol):
 class Codec(Protocol):
     """Between typed events and stored bytes."""
 
-    def sealing(self, *, offline: bool, new: Container[UUID]) -> SealingSession:
-        """``offline``: raise NeedsIO instead of asking the database. ``new``: streams that begin
-        in this unit, which cannot have a key yet."""
+    def sealing(self, *, offline: bool) -> SealingSession:
+        """``offline``: raise NeedsIO instead of asking the database."""
         ...
 
     def read_all(self, stored: Sequence[StoredEvent]) -> list[Event]: ...

@@ -1,6 +1,7 @@
 """From a request to the unit that stores it: rules run here, nothing is written."""
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
@@ -56,7 +57,16 @@ class Preparation:
         self._log, self._codec, self._keys, self._repository = log, codec, keys, repository
         self._timezone, self._now = timezone, now
         self._numbers = Numbers(log)
+        self._shared: SealingSession | None = None
         self.directory = Directory(log, keys, repository)
+
+    def over(self, repository: Repository) -> "Preparation":
+        """The same for requests that are stored together, seen from another repository."""
+        twin = copy(self)
+        twin._repository = repository
+        twin._shared = self._codec.sealing(offline=False)
+        twin.directory = Directory(self._log, self._keys, repository)
+        return twin
 
     def prepare(
         self, request: Request, caller: Caller, *, offline: bool = False, fresh: bool = False
@@ -135,9 +145,8 @@ class Preparation:
         offline: bool,
     ) -> Prepared:
         own = touched[0]
-        sealing = self._codec.sealing(
-            offline=offline, new=[a.id for a in touched if a.version == len(a.pending)]
-        )
+        sealing = self._shared or self._codec.sealing(offline=offline)
+        sealing.begin(a.id for a in touched if a.version == len(a.pending))
         row = self._command_row(request, caller, own, sealing)
         events = tuple(self._event_rows(touched, request, sealing))
         reserved, marked = _claims(touched)

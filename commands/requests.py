@@ -1,6 +1,6 @@
 """What a caller sends and gets: request, caller and receipt."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
@@ -40,6 +40,8 @@ class Request:
     idempotency_key: str | None = None
     causation_id: str | None = None
     """Id of the event that caused the command."""
+    whole: bytes | None = None
+    """The batch that the request is part of, where its idempotency key is the batch's."""
 
     def command_id(self, caller: Caller) -> UUID | None:
         """The id that follows from the idempotency key; its scope is the caller."""
@@ -47,8 +49,14 @@ class Request:
             return None
         return uuid5(caller.actor, self.idempotency_key)
 
+    def covered_by(self, whole: bytes | None) -> "Request":
+        """The request as part of a batch that must be repeated as a whole."""
+        return replace(self, whole=whole)
+
     def body(self) -> bytes:
         """The request in canonical form, for its fingerprint."""
+        if self.whole is not None:
+            return self.whole
         target = "" if self.id is None else str(self.id)
         parts = (self.command.model_dump_json(exclude_unset=True), self.meta.model_dump_json())
         return "\n".join((self.command.NAME, target, *parts)).encode()

@@ -1,0 +1,33 @@
+"""The HTTP application: every route, and what a process does while it serves."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from adapters.bootstrap import Backstory
+from adapters.http import batches, commands, feed, health, history, openapi, reads
+from adapters.http.context import Context
+
+DESCRIPTION = """
+A CRM whose record is its event log. Commands go in as `POST /v1/{aggregates}/{verb}`; lists,
+records and questions come out as `GET`, now or as of any day; `GET …/history` tells how it came
+about. Every failure is an RFC 9457 problem.
+"""
+
+
+def create_app(backstory: Backstory) -> FastAPI:
+    """The application of one opened process. The caller closes the process afterwards."""
+    app = FastAPI(
+        title="Backstory",
+        version=version("backstory"),
+        description=DESCRIPTION.strip(),
+        separate_input_output_schemas=False,
+    )
+    context, schemas = Context(backstory), openapi.Schemas()
+    app.state.context = context
+    context.problems.install(app)
+    for part in (health, commands, batches, history, feed, reads):
+        app.include_router(part.router(context, schemas))
+    openapi.install(app, schemas)
+    app.router.on_shutdown.append(context.close)
+    return app
