@@ -55,7 +55,7 @@ class _database:
         self._server, self._name, self._template = server, name, template
 
     def __enter__(self) -> str:
-        self._run("CREATE DATABASE {} TEMPLATE {}", self._name, self._template)
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", self._name, self._template)
         return make_conninfo(self._server, dbname=self._name)
 
     def __exit__(self, *_: object) -> None:

@@ -163,6 +163,8 @@ BEGIN
     SELECT h.position, h.at, m.incarnation INTO position, at, incarnation
     FROM backstory.head h, backstory.meta m;
     IF now_safe <= position THEN
+        -- Somebody else may have published since `drawn` was read; it must not look smaller.
+        drawn := greatest(drawn, backstory.drawn());
         RETURN;
     END IF;
     -- Before the clock is read: head_at() waits for whoever has read it and not yet published.
@@ -176,6 +178,7 @@ BEGIN
     ELSE
         SELECT h.position, h.at INTO position, at FROM backstory.head h;
     END IF;
+    drawn := greatest(drawn, backstory.drawn());
 END $$;
 
 -- The last head published at or before an instant. For an instant that has passed, the answer never

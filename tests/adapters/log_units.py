@@ -1,6 +1,5 @@
 """Units of events for tests of the event store."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -58,7 +57,7 @@ def stream_of(unit: Append) -> UUID:
     return unit.commands[0].stream_id
 
 
-def receipts(outcome: Outcome) -> Sequence[StoredReceipt]:
+def receipts(outcome: Outcome) -> tuple[StoredReceipt, ...]:
     assert isinstance(outcome, Committed), outcome
     return outcome.receipts
 

@@ -148,7 +148,7 @@ def test_moved_comes_before_taken_and_taken_before_the_subject(log: PostgresLog)
     subject, holder = uuid4(), uuid4()
     given = unit(reserve=((KEY, holder),), subject_keys=((subject, b"wrapped"),))
     log.append([given])
-    rest = {"reserve": ((KEY, uuid4()),), "subject_keys": ((subject, b"other"),)}
+    rest: dict[str, Any] = {"reserve": ((KEY, uuid4()),), "subject_keys": ((subject, b"other"),)}
 
     assert log.append([unit(stream_of(given), **rest)]) == [Moved(stream_of(given), 1)]
     assert log.append([unit(**rest)]) == [Taken(KEY, holder)]
@@ -384,8 +384,10 @@ def _other(stored: object, name: str) -> Any:
         return b"" if name == "reason" else "" if name == "causation_id" else UUID(int=1)
     if isinstance(value, datetime):
         return value + timedelta(microseconds=1)
-    if isinstance(value, bytes | str):
-        return value + (b"\x00" if isinstance(value, bytes) else "x")
+    if isinstance(value, bytes):
+        return value + b"\x00"
+    if isinstance(value, str):
+        return value + "x"
     return UUID(int=value.int ^ 1) if isinstance(value, UUID) else value + 1
 
 
