@@ -80,10 +80,6 @@ class Query(BaseModel, Generic[T]):
         return frozenset(name.removeprefix(NOW) for name in relations(cls.statement()))
 
 
-QUERIES: dict[str, type[Query[Any]]] = {}
-"""The registry: ``pipeline`` → query class."""
-
-
 def relations(sql: str) -> tuple[str, ...]:
     """The names in braces, in order of appearance."""
     return tuple(name for _, name, _, _ in Formatter().parse(sql) if name is not None)
@@ -137,3 +133,7 @@ def _line_of(cls: type[BaseModel]) -> type[Answer] | None:
 
 def _kebab(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+QUERIES: dict[str, type[Query[Any]]] = {}
+"""The registry: ``pipeline`` → query class."""
