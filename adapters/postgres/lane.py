@@ -17,7 +17,7 @@ STATEMENT_SECONDS = 5
 CALL_SECONDS = STATEMENT_SECONDS + 2
 """A server that has not answered by then, not even with a timeout of its own, is taken for gone."""
 
-_APPEND = (
+APPEND = (
     "SELECT first_position, refused, receipts FROM backstory.append("
     + ", ".join(["%s"] * PARAMETERS)
     + ")"
@@ -53,7 +53,7 @@ class Lane:
         connection = self._connected()
         self._calling_since = monotonic()
         try:
-            cursor = connection.execute(_APPEND, parameters(units), prepare=True, binary=True)
+            cursor = connection.execute(APPEND, parameters(units), prepare=True, binary=True)
             reply: Reply | None = cursor.fetchone()
         except psycopg.Error as error:
             raise _meaning(error, connection) from error
@@ -95,10 +95,15 @@ def connect(url: str) -> psycopg.Connection:
         tcp_user_timeout=5000,
         application_name="backstory writer",
     )
+    prepare_for_appends(connection)
+    return connection
+
+
+def prepare_for_appends(connection: psycopg.Connection) -> None:
+    """Set an autocommit connection up for calls of APPEND."""
     accept_packed(connection)
     for name, value in _SETTINGS:
         connection.execute("SELECT set_config(%s, %s, false)", (name, value))
-    return connection
 
 
 _MAY_PASS = ("40", "53", "55", "57")
