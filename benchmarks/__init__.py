@@ -1,0 +1,1 @@
+"""One module per published figure; ``make bench`` runs them and prints the table."""

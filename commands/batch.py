@@ -1,0 +1,199 @@
+"""Several requests at once: each for itself, waiting only where order asks, or all or nothing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+from uuid import UUID
+
+from aggregates.base import Aggregate
+from aggregates.errors import DomainError
+from commands.application import ATTEMPTS, Application
+from commands.ports import Append, Committed, Known, Outcome, OutcomeUnknown, Overloaded
+from commands.preparation import Preparation, Prepared
+from commands.repository import Repository
+from commands.requests import Caller, Receipt, Request
+
+A = TypeVar("A", bound=Aggregate)
+Result = Receipt | DomainError | OutcomeUnknown | Overloaded
+IN_FLIGHT = 256
+"""Units of one batch that may wait for the store at the same time."""
+
+
+class NotAttempted(DomainError):
+    """Another command of the atomic batch was refused, so nothing of it was stored."""
+
+
+@dataclass(slots=True)
+class _Flying:
+    index: int
+    prepared: Prepared
+    outcome: "Future[Outcome]"
+
+
+class _Flight:
+    """Requests on their way: a request waits only for those whose records it names."""
+
+    def __init__(self, application: Application, requests: Sequence[Request], caller: Caller):
+        self._application, self._requests, self._caller = application, requests, caller
+        self.results: dict[int, Result] = {}
+        self._flying: list[_Flying] = []
+        self._names: set[UUID] = set()
+
+    def run(self) -> None:
+        for index, request in enumerate(self._requests):
+            named = set(_named(request, self._caller))
+            if not self._names.isdisjoint(named) or len(self._flying) >= IN_FLIGHT:
+                self._land()
+            self._start(index, request, named)
+        self._land()
+
+    def _start(self, index: int, request: Request, named: set[UUID]) -> None:
+        try:
+            prepared = self._application.decided(request, self._caller)
+        except (DomainError, OutcomeUnknown, Overloaded) as refusal:
+            self.results[index] = refusal
+            return
+        if isinstance(prepared, Receipt):
+            self.results[index] = prepared
+        elif prepared.is_empty:
+            self._alone(index)
+        else:
+            outcome = self._application.submit(prepared)
+            self._flying.append(_Flying(index, prepared, outcome))
+            self._names |= named | {a.id for a in prepared.aggregates}
+
+    def _land(self) -> None:
+        for flying in self._flying:
+            try:
+                receipt = self._application.finished(
+                    flying.prepared, flying.outcome.result(), self._caller
+                )
+            except (DomainError, OutcomeUnknown, Overloaded) as refusal:
+                self.results[flying.index] = refusal
+                continue
+            if receipt is None:
+                self._alone(flying.index)
+            else:
+                self.results[flying.index] = receipt
+        self._flying, self._names = [], set()
+
+    def _alone(self, index: int) -> None:
+        try:
+            self.results[index] = self._application.dispatch(self._requests[index], self._caller)
+        except (DomainError, OutcomeUnknown, Overloaded) as refusal:
+            self.results[index] = refusal
+
+
+def dispatch_many(
+    application: Application, requests: Sequence[Request], caller: Caller
+) -> list[Result]:
+    """Carry out requests in order, each for itself; answers a result for each."""
+    flight = _Flight(application, requests, caller)
+    flight.run()
+    return [flight.results[index] for index in range(len(requests))]
+
+
+class _Overlay(Repository):
+    """Aggregates as they will be once the requests before are stored."""
+
+    def __init__(self, beneath: Repository) -> None:
+        self._beneath = beneath
+        self._changed: dict[UUID, Aggregate] = {}
+
+    def get(
+        self, kind: type[A], id: UUID, *, max_age: float | None = None, offline: bool = False
+    ) -> A:
+        changed = self._changed.get(id)
+        if isinstance(changed, kind):
+            return changed.copy()
+        return self._beneath.get(kind, id, max_age=max_age, offline=offline)
+
+    def change(self, aggregates: Iterable[Aggregate]) -> None:
+        self._changed |= {aggregate.id: aggregate for aggregate in aggregates}
+
+
+def dispatch_all(
+    application: Application, requests: Sequence[Request], caller: Caller
+) -> list[Result]:
+    """Carry out all requests or none: where one is refused, the others are ``NotAttempted``."""
+    for attempt in range(ATTEMPTS):
+        decided: list[Prepared] = []
+        preparation, overlay = _over(application)
+        for index, request in enumerate(requests):
+            try:
+                prepared = preparation.prepare(request, caller, fresh=attempt > 0)
+            except DomainError as refusal:
+                repeated = _repeated(application, requests, caller)
+                return repeated or _refused(len(requests), index, refusal)
+            overlay.change(prepared.aggregates)
+            decided.append(prepared)
+        results = _store(application, decided, caller)
+        if results is not None:
+            return results
+    raise Overloaded("the records change faster than this batch can follow")
+
+
+def _over(application: Application) -> tuple[Preparation, _Overlay]:
+    overlay = _Overlay(application.repository)
+    return application.preparation.over(overlay), overlay
+
+
+def _store(
+    application: Application, decided: list[Prepared], caller: Caller
+) -> list[Result] | None:
+    """Results of the stored batch; None where it must be decided again."""
+    outcome = application.submit(replace(decided[0], unit=_combined(decided))).result()
+    if isinstance(outcome, Committed):
+        pairs = zip(decided, outcome.receipts, strict=True)
+        done = [application.finished(p, Committed((stored,)), caller) for p, stored in pairs]
+        return [receipt for receipt in done if receipt is not None]
+    if isinstance(outcome, Known):
+        return _repeated(application, [p.request for p in decided], caller)
+    for index, prepared in enumerate(decided):
+        try:
+            application.finished(prepared, outcome, caller)
+        except DomainError as refusal:
+            return _refused(len(decided), index, refusal)
+    return None
+
+
+def _repeated(
+    application: Application, requests: Sequence[Request], caller: Caller
+) -> list[Result] | None:
+    found = [application.receipt(request, caller) for request in requests]
+    receipts: list[Result] = [receipt for receipt in found if receipt is not None]
+    return receipts if len(receipts) == len(found) else None
+
+
+def _refused(count: int, index: int, refusal: DomainError) -> list[Result]:
+    return [refusal if i == index else NotAttempted() for i in range(count)]
+
+
+def _combined(decided: Sequence[Prepared]) -> Append:
+    """One unit of all: what one command reserves and a later one releases is not claimed."""
+    units = [prepared.unit for prepared in decided]
+    return Append(
+        commands=tuple(row for unit in units for row in unit.commands),
+        events=tuple(
+            replace(event, command=index)
+            for index, unit in enumerate(units)
+            for event in unit.events
+        ),
+        reserve=tuple(dict.fromkeys(claim for unit in units for claim in unit.reserve)),
+        release=tuple(dict.fromkeys(claim for unit in units for claim in unit.release)),
+        mark=tuple(dict.fromkeys(mark for unit in units for mark in unit.mark)),
+        unmark=tuple(dict.fromkeys(mark for unit in units for mark in unit.unmark)),
+        subject_keys=units[-1].subject_keys,
+    )
+
+
+def _named(request: Request, caller: Caller) -> Iterator[UUID]:
+    """Every record that a request names, and its own command id."""
+    command_id = request.command_id(caller)
+    yield from (id for id in (request.id, command_id) if id is not None)
+    for marked in type(request.command).marked():
+        value: Any = getattr(request.command, marked.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, UUID):
+                yield one
