@@ -19,7 +19,7 @@ def main(names: Iterable[str]) -> int:
     chosen = list(names) or [m.name for m in iter_modules(benchmarks.__path__)]
     today = datetime.now(UTC).date()
     print(
-        f"{today} · {platform.machine()} · {cpu_count()} cores · Python {platform.python_version()}\n"
+        f"{today} · {platform.machine()}, {cpu_count()} cores, Python {platform.python_version()}\n"
     )
     print("| what | ours | reference | ratio | target | met |\n|---|---:|---:|---:|---|---|")
     results = [r for name in chosen if name not in SHARED for r in _run(name)]
