@@ -160,7 +160,8 @@ class EmbeddedPostgres:
 
     def _command(self, binaries: Path) -> list[str | Path]:
         place = ("-D", self._cluster, "-k", str(self._sockets), "-h", "", "-p", PORT)
-        return [binaries / "postgres", *place, *as_arguments(self._settings)]
+        # The last one wins: no option moves the server to where nobody, or everybody, finds it.
+        return [binaries / "postgres", *as_arguments(self._settings), *place]
 
     def _log_file(self, account: Account) -> Path:
         log = self._data / "postgres.log"
