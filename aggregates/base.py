@@ -124,9 +124,10 @@ class Aggregate:
 
         Custom fields are changed one by one: those not named stay.
         """
-        if values.get("custom"):
-            values["custom"] = {**(getattr(self, "custom", None) or {}), **values["custom"]}
-        changes = {k: v for k, v in values.items() if v != getattr(self, k, None)}
+        if values.get("custom") is not None:
+            known = getattr(self, "custom", None) or {}
+            values["custom"] = {**known, **values["custom"]} or None
+        changes = {k: v for k, v in values.items() if not _same(v, getattr(self, k, None))}
         if changes:
             self.record(event(**changes))
 
@@ -169,6 +170,13 @@ class Aggregate:
     def state(self) -> dict[str, Any]:
         """Everything the events have put into this aggregate."""
         return {n: vars(self)[n] for n in type(self).STATE if n in vars(self)}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal; 1, 1.0 and true are three values of a custom field."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one == other and all(type(v) is type(other[k]) for k, v in one.items())
+    return bool(one == other)
 
 
 def _nested_events(cls: type[Aggregate]) -> Iterator[type[Event]]:

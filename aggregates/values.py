@@ -206,12 +206,13 @@ class ExternalId(Value):
 Scalar = (
     bool
     | Annotated[int, Field(ge=-(2**53), le=2**53)]
-    | Annotated[float, Field(allow_inf_nan=False)]
+    | Annotated[float, Field(gt=-(2**53), lt=2**53, allow_inf_nan=False)]
     | Annotated[str, StringConstraints(max_length=2_000), AfterValidator(storable)]
     | None
 )
 Custom = Annotated[dict[CodeText, Scalar], Field(max_length=200)]
-"""Values of custom fields, by code. Treated as immutable."""
+"""Values of custom fields, by code. Treated as immutable. Numbers beyond 2^53 are refused: as
+doubles they would be kept as other numbers."""
 
 
 class CodeEntry(Value):

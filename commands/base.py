@@ -77,6 +77,9 @@ class Command(BaseModel, Generic[A]):
     resolved: ClassVar[dict[str, CodeEntry]]
     """A slot, filled by dispatch: field → the dictionary entry that it names."""
 
+    def __init_subclass__(cls, *, relaxes: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+
     @classmethod
     def __pydantic_init_subclass__(cls, *, relaxes: bool = False, **kwargs: Any) -> None:
         kind = _aggregate_of(cls)
