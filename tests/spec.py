@@ -1,0 +1,134 @@
+"""Given events, when a command, then events: the pure core in a test's words.
+
+Nothing here knows a database. Codes that a command names are those of the default dictionaries;
+references are taken as good, because whether a record exists is dispatch's business.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from aggregates.base import Aggregate, Vacant
+from aggregates.errors import DomainError, FieldError, Invalid
+from aggregates.events import Event
+from aggregates.values import Code, CodeEntry, Money
+from commands.base import Command
+
+RECORD = UUID("00000000-0000-7000-8000-000000000001")
+"""The id of the record that examples are about."""
+_DICTIONARIES = Path(__file__).parents[1] / "adapters" / "dictionaries.toml"
+
+
+@cache
+def default_codes() -> Mapping[tuple[str, str], CodeEntry]:
+    """(dictionary, code) → entry, of the dictionaries that every organisation begins with."""
+    return {
+        (dictionary, code): CodeEntry(
+            code=code, pipeline=entry.get("pipeline"), type=entry.get("type")
+        )
+        for dictionary, entries in tomllib.loads(_DICTIONARIES.read_text("utf-8")).items()
+        for code, entry in entries.items()
+    }
+
+
+def resolve(command: Command[Any], codes: Mapping[tuple[str, str], CodeEntry]) -> None:
+    """Do for the pure core what dispatch does: fill ``resolved``, or raise Invalid."""
+    resolved, errors = {}, []
+    for marked in type(command).marked():
+        value = getattr(command, marked.name)
+        if not isinstance(marked.marker, Code) or value is None:
+            continue
+        entry = codes.get((marked.marker.dictionary, value))
+        if entry is None:
+            errors.append(FieldError(marked.name, "code-unknown", code=value))
+        else:
+            resolved[marked.name] = entry
+    if errors:
+        raise Invalid(*errors)
+    object.__setattr__(command, "resolved", resolved)
+
+
+def cny(amount: str) -> Money:
+    """An amount in the currency of the examples."""
+    return Money.model_validate({"amount": amount, "currency": "CNY"})
+
+
+class Given:
+    """A record to which these events have happened."""
+
+    def __init__(self, events: Iterable[Event], codes: Mapping[tuple[str, str], CodeEntry]) -> None:
+        self._events, self._codes = tuple(events), codes
+
+    def and_code(self, dictionary: str, code: str, **known: str) -> "Given":
+        """Also an entry that the organisation has added to a dictionary."""
+        entry = CodeEntry(code=code, **known)
+        return Given(self._events, {**self._codes, (dictionary, code): entry})
+
+    def when(self, command: Command[Any]) -> "Outcome":
+        """Carry the command out on the record; a new one where the command creates."""
+        aggregate = command.AGGREGATE.replay(RECORD, self._events)
+        before = aggregate.state()
+        try:
+            resolve(command, self._codes)
+            children = list(command.handle(aggregate) or ())
+        except DomainError as refusal:
+            assert not aggregate.pending, f"refused, but recorded {aggregate.pending}"
+            assert aggregate.state() == before, "refused, but changed the record"
+            return Outcome(aggregate, [], refusal)
+        return Outcome(aggregate, children, None)
+
+
+class Outcome:
+    """What came of a command. Each claim checks one thing and answers itself."""
+
+    def __init__(
+        self, aggregate: Aggregate, children: list[Aggregate], refusal: DomainError | None
+    ) -> None:
+        self.aggregate, self.children, self.refusal = aggregate, children, refusal
+
+    def then(self, *events: Event) -> "Outcome":
+        """Exactly these events were recorded; which fields are set is part of an event."""
+        assert self.refusal is None, f"refused: {self.refusal!r}"
+        recorded = self.aggregate.pending
+        assert recorded == list(events)
+        assert [e.model_fields_set for e in recorded] == [e.model_fields_set for e in events]
+        return self
+
+    def changes_nothing(self) -> "Outcome":
+        return self.then().and_creates()
+
+    def rejects(self, rejection: type[DomainError], **details: Any) -> "Outcome":
+        """Refused for this reason, with at least these details."""
+        assert type(self.refusal) is rejection, f"expected {rejection.__name__}: {self.refusal!r}"
+        assert details.items() <= self.refusal.details.items()
+        return self
+
+    def invalid(self, *fields: str) -> "Outcome":
+        """Refused because exactly these fields are wrong."""
+        assert isinstance(self.refusal, Invalid), f"expected Invalid: {self.refusal!r}"
+        assert [error.field for error in self.refusal.errors] == list(fields)
+        return self
+
+    def and_creates(self, *events: Event) -> "Outcome":
+        """These are the first events of the children, one each, in order."""
+        assert [child.pending for child in self.children] == [[event] for event in events]
+        return self
+
+    def if_vacant(self, *vacant: Vacant) -> "Outcome":
+        """Accepted provided nobody else carries these marks."""
+        assert self.aggregate.vacant == list(vacant)
+        return self
+
+    def leaves(self, **state: Any) -> "Outcome":
+        """Fields of the record afterwards."""
+        assert self.refusal is None, f"refused: {self.refusal!r}"
+        assert {name: getattr(self.aggregate, name) for name in state} == state
+        return self
+
+
+def given(*events: Event) -> Given:
+    """A record with this history; with none, a record that is about to begin."""
+    return Given(events, default_codes())
