@@ -24,6 +24,8 @@ APPEND = (
 )
 _SETTINGS = (
     ("statement_timeout", f"{STATEMENT_SECONDS}s"),
+    # Other appends hold what they hold for milliseconds.
+    ("lock_timeout", "1s"),
     ("idle_in_transaction_session_timeout", "2s"),
     # Array parameters of every length: a plan made for one length is never worth making.
     ("plan_cache_mode", "force_generic_plan"),
@@ -37,6 +39,10 @@ class Lost(Exception):
 
 class RolledBack(Exception):
     """Nothing was stored, for a reason that may pass."""
+
+
+class Blocked(RolledBack):
+    """One of the units had to wait too long for somebody who has what it wants."""
 
 
 class Lane:
@@ -106,6 +112,8 @@ def prepare_for_appends(connection: psycopg.Connection) -> None:
         connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 
 
+_WAITED = ("55P03", "57014", "40P01")
+"""Lock timeout, statement timeout, deadlock."""
 _MAY_PASS = ("40", "53", "55", "57")
 """SQLSTATE classes: rolled back for concurrency, resources, state, operator (timeouts too)."""
 
@@ -115,6 +123,8 @@ def _meaning(error: psycopg.Error, connection: psycopg.Connection) -> Exception:
         with suppress(psycopg.Error):
             connection.close()
         return Lost(str(error))
+    if error.sqlstate in _WAITED:
+        return Blocked(str(error))
     if error.sqlstate[:2] in _MAY_PASS:
         return RolledBack(str(error))
     return error

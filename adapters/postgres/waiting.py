@@ -1,7 +1,7 @@
 """The units that wait to be stored: what may go together, and what has to wait its turn."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future
 from threading import Condition
 from time import monotonic
@@ -95,7 +95,3 @@ class Waiting:
                 room -= pending.unit.size
         self._queue.extendleft(reversed(passed_over))
         return batch
-
-
-def units_of(batch: Sequence[Pending]) -> list[Unit]:
-    return [pending.unit for pending in batch]

@@ -190,10 +190,11 @@ def test_an_error_at_commit_is_no_success(database_url: str) -> None:
 
 def test_a_lock_that_is_held_too_long_is_no_conflict_and_hangs_nobody(database_url: str) -> None:
     given = unit(reserve=((KEY, stream_of(unit())),))
-    with PostgresLog(database_url, patience=2) as log, psycopg.connect(database_url) as blocker:
+    with PostgresLog(database_url, patience=3) as log, psycopg.connect(database_url) as blocker:
         blocker.execute("INSERT INTO backstory.reservations VALUES (%s, %s)", given.reserve[0])
-        future = log.submit(given)
-        others = [log.submit(unit()) for _ in range(50)]
+        log.append([unit()])
+        before, future = log.submit(unit()), log.submit(given)
+        others = [before, *(log.submit(unit()) for _ in range(50))]  # some in the same batch
         assert all(isinstance(other.result(4), Committed) for other in others)
         with pytest.raises(Overloaded, match="nothing was stored"):
             future.result(15)
