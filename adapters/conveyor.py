@@ -1,0 +1,169 @@
+"""A conveyor: many requests on their way at once, for one thread that has many to make.
+
+What touches the same record or reserves the same value is carried out in the order in which it
+was put; everything else shares group commits.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from aggregates.errors import DomainError
+from commands.application import Application
+from commands.ports import Outcome, OutcomeUnknown, Overloaded
+from commands.preparation import Prepared
+from commands.requests import Caller, Receipt, Request
+
+IN_FLIGHT = 256
+PATIENCE = 6
+"""How often a request is made again while the store cannot answer, a little later each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A request that was carried out."""
+
+    receipt: Receipt
+    is_change: bool
+    """Whether it recorded anything; a repeated request and one that changes nothing do not."""
+
+
+Callback = Callable[[Done | DomainError], None]
+"""Told once; may put further requests."""
+Claim = UUID | bytes
+
+
+@dataclass(slots=True)
+class _Flying:
+    request: Request
+    done: Callback
+    prepared: Prepared
+    outcome: "Future[Outcome]"
+    claims: set[Claim]
+
+
+class Conveyor:
+    """Carries requests out. For one thread."""
+
+    def __init__(self, application: Application, caller: Caller, limit: int = IN_FLIGHT) -> None:
+        self._application, self._caller, self._limit = application, caller, limit
+        self._ready: deque[tuple[Request, Callback]] = deque()
+        self._flying: deque[_Flying] = deque()
+        self._claimed: set[Claim] = set()
+        self._is_moving = False
+
+    def put(self, request: Request, done: Callback) -> None:
+        """Carry the request out in its turn, and say so.
+
+        Raises OutcomeUnknown or Overloaded where the store fails for long; then the conveyor is
+        of no more use, and making the same requests again is safe.
+        """
+        self._ready.append((request, done))
+        if not self._is_moving:
+            self._move()
+
+    def finish(self) -> None:
+        """Wait until nothing is on its way."""
+        while self._flying or self._ready:
+            if self._flying:
+                self._land()
+            self._move()
+
+    def _move(self) -> None:
+        self._is_moving = True
+        try:
+            while self._ready:
+                self._start(*self._ready.popleft())
+        finally:
+            self._is_moving = False
+
+    def _start(self, request: Request, done: Callback) -> None:
+        self._await({*_named(request, self._caller)})
+        decided = self._decided(request)
+        if isinstance(decided, Prepared):
+            claims = set(_claims(decided))
+            if not claims.isdisjoint(self._claimed):
+                self._await(claims)
+                decided = self._decided(request)
+        if not isinstance(decided, Prepared):
+            done(decided)
+        elif decided.is_empty:
+            done(self._dispatched(request, is_change=False))
+        else:
+            self._fly(request, done, decided)
+
+    def _fly(self, request: Request, done: Callback, prepared: Prepared) -> None:
+        claims = set(_claims(prepared))
+        outcome = self._application.submit(prepared)
+        self._flying.append(_Flying(request, done, prepared, outcome, claims))
+        self._claimed |= claims
+        while len(self._flying) > self._limit:
+            self._land()
+
+    def _await(self, claims: set[Claim]) -> None:
+        """Let the oldest land until none of these is claimed."""
+        while not claims.isdisjoint(self._claimed):
+            self._land()
+
+    def _land(self) -> None:
+        """Finish the oldest."""
+        flying = self._flying.popleft()
+        result = self._result(flying)
+        self._claimed -= flying.claims
+        flying.done(result)
+
+    def _result(self, flying: _Flying) -> Done | DomainError:
+        try:
+            outcome = flying.outcome.result()
+            receipt = self._application.finished(flying.prepared, outcome, self._caller)
+        except DomainError as refusal:
+            return refusal
+        except (OutcomeUnknown, Overloaded):
+            receipt = None
+        is_change = bool(flying.prepared.unit.events)
+        if receipt is None:
+            return self._dispatched(flying.request, is_change=is_change)
+        return Done(receipt, is_change and not receipt.is_repeated)
+
+    def _decided(self, request: Request) -> Prepared | Done | DomainError:
+        try:
+            decided = self._application.decided(request, self._caller)
+        except DomainError as refusal:
+            return refusal
+        return decided if isinstance(decided, Prepared) else Done(decided, is_change=False)
+
+    def _dispatched(self, request: Request, *, is_change: bool) -> Done | DomainError:
+        for attempt in range(PATIENCE):
+            try:
+                receipt = self._application.dispatch(request, self._caller)
+                return Done(receipt, is_change and not receipt.is_repeated)
+            except DomainError as refusal:
+                return refusal
+            except (OutcomeUnknown, Overloaded):
+                if attempt == PATIENCE - 1:
+                    raise
+                time.sleep(0.2 * 2**attempt)
+        raise AssertionError("unreachable")
+
+
+def _named(request: Request, caller: Caller) -> Iterator[UUID]:
+    """The records whose state the decision depends on, and the command's own id."""
+    command_id = request.command_id(caller)
+    yield from (id for id in (request.id, command_id) if id is not None)
+    for marked in type(request.command).marked():
+        value: Any = getattr(request.command, marked.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, UUID):
+                yield one
+
+
+def _claims(prepared: Prepared) -> Iterator[Claim]:
+    """What no other request may touch before this one is stored."""
+    yield from (row.command_id for row in prepared.unit.commands)
+    yield from (aggregate.id for aggregate in prepared.aggregates)
+    yield from (key for key, _ in (*prepared.unit.reserve, *prepared.unit.release))
+    yield from (key for key, _ in (*prepared.unit.mark, *prepared.unit.unmark))

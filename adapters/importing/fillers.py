@@ -1,0 +1,114 @@
+"""Fillers: rules bound to a file's columns and a command's fields."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from adapters.importing.mapping import BadMapping, Rule
+from adapters.importing.references import Reference, References, referring
+from adapters.importing.targets import Read, Target, target
+from adapters.importing.templates import Cells, Columns, Text
+from aggregates.errors import FieldError, Invalid
+from commands.base import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """Makes one field's value of a row."""
+
+    path: tuple[str, ...]
+    constant: Any
+    text: Text | None
+    """None: the value is the constant."""
+    rule: Rule
+    read: Read | None
+    """From a text to a value or a reference; None: the text is the value."""
+
+    def value(self, cells: Cells) -> Any:
+        """The field's value; None where the row has none. Raises Invalid."""
+        if self.text is None:
+            return self.constant
+        try:
+            return self._read_from(self.text(cells))
+        except ValueError as error:
+            raise Invalid(FieldError(".".join(self.path), str(error))) from error
+
+    def _read_from(self, text: str) -> Any:
+        if self.rule.trim:
+            text = text.strip()
+        if not text:
+            return self.rule.default
+        stands_for = self.rule.values.get(text, text)
+        if self.read is None or not isinstance(stands_for, str):
+            return stands_for
+        return self.read(stands_for)
+
+
+class Binding:
+    """What rules are bound to: the file's columns, the zone, the other system's name."""
+
+    def __init__(self, columns: Columns, zone: ZoneInfo, system: str | None) -> None:
+        self.columns, self._zone, self._system = columns, zone, system
+
+    def fillers(self, command: type[Command[Any]], rules: Mapping[str, Rule]) -> tuple[Filler, ...]:
+        """One for each rule. Raises BadMapping."""
+        return tuple(self._named(command, name, rule) for name, rule in rules.items())
+
+    def filler(self, of: Target, rule: Rule) -> Filler:
+        if rule.constant is not None:
+            return Filler(of.path, rule.constant, None, rule, None)
+        return Filler(of.path, None, self.columns.text(rule), rule, self._read(of, rule))
+
+    def _named(self, command: type[Command[Any]], name: str, rule: Rule) -> Filler:
+        try:
+            return self.filler(target(command, name), rule)
+        except BadMapping as error:
+            raise BadMapping(f"field {name}: {error}") from error
+
+    def _read(self, of: Target, rule: Rule) -> Read | None:
+        if of.refers_to is not None:
+            read = referring(of.refers_to, rule, self._system)
+            if read is not None or of.annotation is None:
+                return read
+        reader = of.reader(rule, self._zone)
+        return None if reader is str else reader
+
+
+Fields = dict[str, Any]
+
+
+def filled(fillers: Iterable[Filler], cells: Cells) -> Fields:
+    """Field → value, parts nested; references stay to be found. Raises Invalid naming all."""
+    fields: Fields = {}
+    errors: list[FieldError] = []
+    for filler in fillers:
+        try:
+            value = filler.value(cells)
+        except Invalid as error:
+            errors += error.errors
+            continue
+        if value is not None:
+            inside = fields
+            for part in filler.path[:-1]:
+                inside = inside.setdefault(part, {})
+            inside[filler.path[-1]] = value
+    if errors:
+        raise Invalid(*errors)
+    return fields
+
+
+def references(fields: Fields) -> Iterable[Reference]:
+    """Those that are to be found before the fields are complete."""
+    return (value for value in fields.values() if isinstance(value, Reference))
+
+
+def resolved(fields: Fields, found: References) -> Fields:
+    """The fields with ids for references. Raises Invalid naming those that were not found."""
+    known: dict[str, UUID | None] = {
+        name: found.get(value) for name, value in fields.items() if isinstance(value, Reference)
+    }
+    if None in known.values():
+        raise Invalid(*(FieldError(n, str(fields[n])) for n, id in known.items() if id is None))
+    return {**fields, **known} if known else fields

@@ -1,0 +1,129 @@
+"""Mapping files (TOML): which column fills which field of which command."""
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+
+
+class BadMapping(Exception):
+    """The mapping is wrong, by itself or for this file; the message says where."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Scalar = str | int | float | bool
+
+
+class Rule(_Part):
+    """How one value is made. Exactly one of ``column``, ``template`` and ``constant``."""
+
+    column: str | None = None
+    template: str | list[str] | None = None
+    """``{column}`` and ``{column|filter}`` in a text; of several, the first whose columns are all
+    filled."""
+    constant: Scalar | list[Scalar] | None = None
+    trim: bool = False
+    values: dict[str, Scalar] = {}
+    """What stands for what; a text that is not listed stays as it is."""
+    default: Scalar | None = None
+    """For an empty cell."""
+    type: Literal["text", "integer", "number", "boolean"] = "text"
+    """Of a custom field, whose type nothing else says."""
+    format: str | None = None
+    """Of a date or instant, as strptime reads it; without it, ISO 8601."""
+    split: str | None = None
+    """What stands between the values of a field that takes several."""
+    currency: str | None = None
+    times: Decimal | None = None
+    """An amount in the file is this many units of the currency."""
+    by: str | None = None
+    """How a reference finds its record: name, login, external, or id."""
+    system: str | None = None
+    """The other system's name, for ``by = "external"``."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.column, self.template, self.constant)) != 1:
+            raise ValueError("needs exactly one of column, template and constant")
+        return self
+
+
+def _shorthand(value: Any) -> Any:
+    """``name = "account"`` is short for ``name = { column = "account" }``."""
+    return {"column": value} if isinstance(value, str) else value
+
+
+AnyRule = Annotated[Rule, BeforeValidator(_shorthand)]
+
+
+class External(_Part):
+    """What the other system calls the record."""
+
+    system: str
+    id: AnyRule
+
+
+class Step(_Part):
+    """A further command to the same record, for rows where ``when`` holds."""
+
+    when: dict[str, str | list[str]] = {}
+    """Column → the text, or one of the texts, that must stand there; "" is an empty cell."""
+    command: str
+    occurred_at: AnyRule | None = None
+    fields: dict[str, AnyRule] = {}
+
+
+class Mapping(_Part):
+    """A mapping file."""
+
+    kind: str
+    delimiter: str = ","
+    external: External | None = None
+    identity: AnyRule | None = None
+    """What makes two rows the same record where there is no external id."""
+    occurred_at: AnyRule | None = None
+    """When the record came into being."""
+    fields: dict[str, AnyRule]
+    then: list[Step] = []
+
+    @model_validator(mode="after")
+    def _one_character(self) -> Self:
+        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+            raise ValueError("delimiter must be one character, such as , or ; or a tab")
+        return self
+
+
+def load(path: Path) -> Mapping:
+    """The mapping in a file. Raises BadMapping."""
+    try:
+        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise BadMapping(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadMapping(f"{path} is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadMapping(f"{path} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise BadMapping(f"{path}: {_said(error)}") from error
+
+
+def _said(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'the mapping'}: {e['msg']}" for e in error.errors()
+    )
+
+
+REPORTED = ("line", "reason")
+"""Columns that a file of refused rows has beside those of its original."""
+
+
+def by_name(kind: str, header: list[str]) -> Mapping:
+    """The mapping of a file whose columns are called like the fields that they fill."""
+    fields = {name: Rule(column=name) for name in header if name and name not in REPORTED}
+    occurred_at = fields.pop("occurred_at", None)
+    return Mapping(kind=kind, occurred_at=occurred_at, fields=fields)

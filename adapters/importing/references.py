@@ -1,0 +1,76 @@
+"""References: records that a row names by name, login, id or the id of another system."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from adapters.importing.mapping import BadMapping, Rule
+from aggregates.base import Aggregate
+from aggregates.company_names import canonical
+from commands.ports import EventLog
+
+BY: dict[tuple[str, str], tuple[str, Callable[[str], str]]] = {
+    ("Customer", "name"): ("customer-name", canonical),
+    ("User", "login"): ("login", str),
+}
+"""Kind and way of naming → the scope of its reservations, and the reserved form of a text."""
+
+
+class Lookup(Protocol):
+    """Keyed hashes of reserved values."""
+
+    def lookup(self, scope: str, value: str) -> bytes: ...
+
+
+class Reference(NamedTuple):
+    """A record, as a row names it."""
+
+    kind: str
+    scope: str
+    value: str
+    """The text in its reserved form."""
+    text: str
+
+    def __str__(self) -> str:
+        return f"there is no {self.kind.lower()} {self.text!r}"
+
+
+def referring(kind: str, rule: Rule, system: str | None) -> Callable[[str], Reference] | None:
+    """How texts name records of this kind under a rule; None where they are ids.
+
+    Raises BadMapping.
+    """
+    by = rule.by or ("external" if rule.system else "id")
+    if by == "id":
+        return None
+    if by == "external":
+        of = rule.system or system
+        if of is None:
+            raise BadMapping('by = "external" needs a system')
+        scope = f"external/{Aggregate.registry[kind].PLURAL}/{of}"
+        return lambda text: Reference(kind, scope, text, text)
+    if (kind, by) not in BY:
+        ways = [way for k, way in BY if k == kind]
+        raise BadMapping(f"a {kind.lower()} is found by {', '.join([*ways, 'external', 'id'])}")
+    scope, form = BY[kind, by]
+    return lambda text: Reference(kind, scope, form(text), text)
+
+
+class References:
+    """Finds the records that rows refer to, many at once; those found are remembered."""
+
+    def __init__(self, log: EventLog, keys: Lookup) -> None:
+        self._log, self._keys = log, keys
+        self._found: dict[tuple[str, str], UUID] = {}
+
+    def find(self, references: Iterable[Reference]) -> None:
+        """Look up those that are not known, in one round trip."""
+        unknown = {(r.scope, r.value) for r in references} - self._found.keys()
+        if unknown:
+            keys = {self._keys.lookup(*named): named for named in unknown}
+            holders = self._log.holders(list(keys))
+            self._found |= {keys[key]: holder for key, holder in holders.items()}
+
+    def get(self, reference: Reference) -> UUID | None:
+        """The record, as far as ``find`` has found it."""
+        return self._found.get((reference.scope, reference.value))

@@ -1,0 +1,124 @@
+"""Running an import: rows in, commands out, every row accounted for."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Literal
+from uuid import UUID
+
+from adapters.conveyor import Conveyor
+from adapters.importing.plan import Draft, Plan
+from adapters.importing.reading import CsvFile, Line
+from adapters.importing.reasons import Reasons
+from adapters.importing.references import References
+from adapters.importing.report import Report
+from adapters.importing.rows import Row
+from aggregates.errors import DomainError, Invalid
+from commands.application import Application
+from commands.ports import EventLog, Keys
+from commands.requests import Caller, Request
+
+OnDuplicate = Literal["refuse", "skip", "update"]
+CHUNK = 500
+"""Rows whose references and earlier imports are looked up in one go."""
+
+
+class Import:
+    """One run of a plan over a file."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        application: Application,
+        log: EventLog,
+        keys: Keys,
+        caller: Caller,
+        on_duplicate: OnDuplicate = "refuse",
+    ) -> None:
+        self.plan, self.application, self.on_duplicate = plan, application, on_duplicate
+        self.report = Report()
+        self.references = References(log, keys)
+        self.reasons = Reasons()
+        self._log, self._keys, self._caller = log, keys, caller
+        self.conveyor = Conveyor(application, caller)
+        self._postponed: list[Draft] = []
+
+    def run(self, file: CsvFile, progress: Callable[[Report], None] = lambda _: None) -> Report:
+        """Import every row. Raises OutcomeUnknown or Overloaded where the store fails for long;
+        what was done until then is done, and running it again does the rest."""
+        rows = iter(file)
+        while chunk := list(islice(rows, CHUNK)):
+            self._take(self._drafts(chunk))
+            progress(self.report)
+        self.conveyor.finish()
+        self._take_postponed()
+        progress(self.report)
+        return self.report
+
+    def _drafts(self, lines: Iterable[Line]) -> list[Draft]:
+        drafts = []
+        for line in lines:
+            self.report.read += 1
+            if line.problem is not None:
+                self.report.refuse(line, line.problem)
+                continue
+            try:
+                drafts.append(self.plan.draft(line))
+            except Invalid as error:
+                self.refuse(line, error)
+        return drafts
+
+    def _take(self, drafts: list[Draft]) -> None:
+        """Begin with these rows; those that name records still to come are put off."""
+        self.references.find(r for draft in drafts for r in draft.references())
+        ready = []
+        for draft in drafts:
+            if self._names_one_to_come(draft):
+                self._postponed.append(draft)
+            else:
+                ready.append(draft)
+        self._begin([row for draft in ready if (row := self._row(draft)) is not None])
+
+    def _take_postponed(self) -> None:
+        """Rows may name rows further down, and those others again: until no more can be found."""
+        while drafts := self._postponed:
+            self._postponed = []
+            self._take(drafts)
+            self.conveyor.finish()
+            if len(self._postponed) == len(drafts):
+                break
+        for draft in self._postponed:
+            self._row(draft)  # Refuses it, naming what was not found.
+
+    def _names_one_to_come(self, draft: Draft) -> bool:
+        missing = [r for r in draft.references() if self.references.get(r) is None]
+        return any(r.kind == self.plan.kind.KIND for r in missing)
+
+    def _row(self, draft: Draft) -> Row | None:
+        try:
+            request = self.plan.request(draft, self.references)
+            return Row(self, draft, request, self.plan.further(draft, self.references))
+        except Invalid as error:
+            self.refuse(draft.line, error)
+            return None
+
+    def _begin(self, rows: list[Row]) -> None:
+        """Rows imported before are known by their command ids, looked up in one round trip."""
+        ids = [row.request.command_id(self._caller) for row in rows]
+        known = self._log.receipts([id for id in ids if id is not None])
+        for row, command_id in zip(rows, ids, strict=True):
+            stored = None if command_id is None else known.get(command_id)
+            if stored is None:
+                self.conveyor.put(row.request, row.entered)
+            else:
+                fingerprint = self._keys.fingerprint(row.request.body())
+                row.exists(stored.stream_id, is_same=stored.fingerprint == fingerprint)
+
+    def refuse(self, line: Line, error: DomainError, before: str = "") -> None:
+        """Account for a row as refused, ``before`` the reason what else there is to say."""
+        self.report.refuse(line, before + self.reasons.of(error))
+
+    def entered_by(self, request: Request) -> UUID | None:
+        """The record that an earlier request with the same key entered."""
+        command_id = request.command_id(self._caller)
+        found = {} if command_id is None else self._log.receipts([command_id])
+        return next((stored.stream_id for stored in found.values()), None)

@@ -1,0 +1,179 @@
+"""The fields of a command as an import fills them: found by their path, read from texts."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, get_args, get_origin
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+from pydantic import BaseModel
+
+from adapters.importing.mapping import BadMapping, Rule
+from aggregates.base import markers
+from aggregates.values import Money, Ref
+from commands.base import Command
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_MONEY = re.compile(r"(-?[\d.]+) ?([A-Z]{3})", re.ASCII)
+
+Read = Callable[[str], Any]
+"""From the text of a cell to the value of a field. Raises ValueError saying what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A field of a command, possibly inside a part of it (``primary_contact.name``)."""
+
+    path: tuple[str, ...]
+    annotation: Any
+    """``Any`` for a custom field."""
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.path)
+
+    @property
+    def refers_to(self) -> str | None:
+        """The kind of record whose id it holds."""
+        ref = next(markers(self.annotation, Ref), None)
+        return None if ref is None else ref.kind
+
+    def reader(self, rule: Rule, zone: ZoneInfo) -> Read:
+        """How its texts are read under a rule."""
+        types = set(_types(self.annotation))
+        if self.annotation is Any:
+            return lambda text: scalar(text, rule.type)
+        if tuple in types:
+            return lambda text: text.split(rule.split) if rule.split else [text]
+        if Money in types:
+            return lambda text: money(text, rule.currency, rule.times)
+        if datetime in types:
+            return lambda text: instant(text, rule.format, zone)
+        if date in types:
+            return lambda text: day(text, rule.format).isoformat()
+        return str
+
+
+def target(command: type[Command[Any]], name: str) -> Target:
+    """The field of this name. Raises BadMapping, naming those there are."""
+    path = tuple(name.split("."))
+    model: Any = command
+    for depth, part in enumerate(path):
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return _inside(command, path, depth, model)
+        if part not in model.model_fields:
+            known = ", ".join(model.model_fields)
+            raise BadMapping(f"{command.NAME} has no field {name!r}; there are: {known}")
+        annotation = model.model_fields[part].rebuild_annotation()
+        model = _model_in(annotation) or annotation
+    return Target(path, annotation)
+
+
+def _inside(command: type[Command[Any]], path: tuple[str, ...], depth: int, found: Any) -> Target:
+    """A custom field, the only other thing that has parts."""
+    if depth != len(path) - 1 or dict not in _types(found):
+        raise BadMapping(f"{command.NAME}: {'.'.join(path[:depth])} has no parts")
+    return Target(path, Any)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    for kind in _types(annotation):
+        if issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _types(annotation: Any) -> list[type]:
+    """Every class an annotation names at its top: not what a list holds."""
+    origin = get_origin(annotation)
+    if isinstance(annotation, type) and origin is None:
+        return [annotation]
+    if isinstance(origin, type) and origin in (tuple, list, dict):
+        return [origin]
+    return [kind for part in get_args(annotation) for kind in _types(part)]
+
+
+def day(text: str, format: str | None) -> date:
+    """A date in this format, or else as 2026-03-01 and in no other way."""
+    if format is not None:
+        return _parsed(text, format).date()
+    if not _DATE.fullmatch(text):
+        raise ValueError(f"{text!r} is no date such as 2026-03-01")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"there is no day {text!r}") from None
+
+
+def instant(text: str, format: str | None, zone: ZoneInfo) -> datetime:
+    """An instant; of a day alone, its start in the zone; a time without offset is in the zone."""
+    if format is not None:
+        moment = _parsed(text, format)
+    elif _DATE.fullmatch(text):
+        moment = datetime.combine(day(text, None), time.min)
+    else:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no date or time such as 2026-03-01T09:00:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _parsed(text: str, format: str) -> datetime:
+    try:
+        return datetime.strptime(text, format)
+    except ValueError:
+        raise ValueError(f"{text!r} is not written as {format}") from None
+
+
+def money(text: str, currency: str | None, times: Decimal | None) -> dict[str, str]:
+    """An amount in the rule's currency, or one that says its own: ``12.50 CNY``."""
+    if currency is None:
+        match = _MONEY.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is no amount with a currency such as 12.50 CNY")
+        text, currency = match[1], match[2]
+    if times is not None:
+        if not _NUMBER.fullmatch(text):
+            raise ValueError(f"{text!r} is no number such as 12.50")
+        product = Decimal(text) * times
+        whole = product == product.to_integral_value()
+        text = format(product.to_integral_value() if whole else product.normalize(), "f")
+    return {"amount": text, "currency": currency}
+
+
+def scalar(text: str, type: str) -> Any:
+    """A custom field's value."""
+    match type:
+        case "integer":
+            if not _INTEGER.fullmatch(text):
+                raise ValueError(f"{text!r} is no integer")
+            return int(text)
+        case "number":
+            if not _NUMBER.fullmatch(text):
+                raise ValueError(f"{text!r} is no number such as 12.50")
+            return float(text)
+        case "boolean":
+            if text.lower() not in ("true", "false"):
+                raise ValueError(f"{text!r} is neither true nor false")
+            return text.lower() == "true"
+    return text
+
+
+def uuid(text: str) -> UUID:
+    """A record's id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no id") from None
+
+
+def written(value: Any) -> str:
+    """A value in a form that is the same whenever the value is."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str).decode()

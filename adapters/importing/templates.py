@@ -1,0 +1,73 @@
+"""Where a rule's text comes from: a column, a constant, or a template of several columns."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from adapters.importing.mapping import BadMapping, Rule
+
+Cells = Sequence[str]
+Text = Callable[[Cells], str]
+"""What a rule takes out of a row; "" where the row has nothing to give. Raises ValueError."""
+
+_PLACE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
+
+
+def _login(name: str) -> str:
+    """``Mei-Mei Johns`` → ``mei-mei.johns``. Raises ValueError where nothing is left."""
+    spaced = re.sub(r"\s+", ".", name.strip().lower())
+    login = re.sub(r"[^a-z0-9._@+-]", "", spaced).lstrip("._@+-")
+    if name and not login:
+        raise ValueError(f"no login can be made of {name!r}")
+    return login
+
+
+FILTERS: dict[str, Callable[[str], str]] = {
+    "login": _login,
+    "lower": str.lower,
+    "trim": str.strip,
+}
+
+
+class Columns:
+    """A file's columns by name."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._header = list(header)
+
+    def index(self, name: str) -> int:
+        """Raises BadMapping where the file has no such column."""
+        try:
+            return self._header.index(name)
+        except ValueError:
+            known = ", ".join(self._header)
+            raise BadMapping(f"the file has no column {name!r}; it has: {known}") from None
+
+    def text(self, rule: Rule) -> Text:
+        """How a row's text is taken by this rule. Not for constants."""
+        if rule.column is not None:
+            at = self.index(rule.column)
+            return lambda cells: cells[at]
+        templates = rule.template if isinstance(rule.template, list) else [rule.template or ""]
+        compiled = [self._template(template) for template in templates]
+        return lambda cells: next((text for t in compiled if (text := t(cells))), "")
+
+    def _template(self, template: str) -> Text:
+        """The filled template; "" where one of its columns is empty."""
+        places = [(self.index(m[1]), self._filter(m[2])) for m in _PLACE.finditer(template)]
+        literals = _PLACE.sub("\0", template).split("\0")
+
+        def fill(cells: Cells) -> str:
+            values = [change(cells[at]) for at, change in places]
+            if not all(values):
+                return ""
+            pairs = zip(literals, [*values, ""], strict=True)
+            return "".join(part for pair in pairs for part in pair)
+
+        return fill
+
+    def _filter(self, name: str | None) -> Callable[[str], str]:
+        if name is None:
+            return str
+        if name not in FILTERS:
+            raise BadMapping(f"there is no filter {name!r}; there are: {', '.join(FILTERS)}")
+        return FILTERS[name]
