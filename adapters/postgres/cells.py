@@ -133,28 +133,21 @@ class RowEncoder:
                 cells[i] = self._nothing[i] if value is None else self._encoders[i](value)
         return Encoded(values, cells)
 
-    def versions(self, stream_id: UUID, versions: Iterable[Version]) -> list[bytes]:
-        """Versions as lines of a COPY of (axis, occurred_at, gone, at_position, …columns)."""
+    def versions(
+        self, stream_id: UUID, versions: Iterable[Version]
+    ) -> tuple[list[bytes], Encoded | None]:
+        """Versions as lines of a COPY of (axis, occurred_at, gone, at_position, …columns).
+
+        Also the last row among them, encoded.
+        """
         encoded: Encoded | None = None
-        lines = []
+        lines: list[bytes] = []
         for v in versions:
-            gone = v.row is None
-            lines.append(
-                _VERSION.pack(
-                    self._count,
-                    2,
-                    v.axis,
-                    8,
-                    microseconds(v.occurred_at),
-                    1,
-                    gone,
-                    8,
-                    v.at_position,
-                )
-            )
+            gone, at = v.row is None, microseconds(v.occurred_at)
+            lines.append(_VERSION.pack(self._count, 2, v.axis, 8, at, 1, gone, 8, v.at_position))
             if v.row is None:
                 lines.append(_CELLS["uuid"](stream_id) + NULL * (self._count - 5))
             else:
                 encoded = self.encode(v.row, encoded)
                 lines += encoded.cells
-        return lines
+        return lines, encoded

@@ -34,6 +34,7 @@ _LIST = """
     FROM backstory.parked p JOIN backstory.tracking t USING (projection)
     WHERE projection NOT LIKE '%@%' ORDER BY p.since, p.projection, p.stream_id
 """
+_SKIPPED = "SELECT position FROM backstory.skipped WHERE projection = %s"
 _SKIP = """
     INSERT INTO backstory.skipped (projection, position, stream_id, error)
     SELECT projection, position, stream_id, error FROM backstory.parked
@@ -89,6 +90,12 @@ class InTheWay:
             if even_parked or not self.is_parked(view, s)
         }
         return {s: items for s, items in left.items() if items}
+
+
+def skipped(connection: psycopg.Connection, view: View) -> frozenset[int]:
+    """Positions of every event taken out of the view's folds."""
+    found = connection.execute(_SKIPPED, (view.name,))
+    return frozenset(row[0] for row in found)
 
 
 def park(

@@ -10,47 +10,28 @@ from uuid import UUID
 import psycopg
 
 from adapters.postgres import tracking
+from adapters.postgres.decoding import EventReader, decode, is_passing
 from adapters.postgres.parked import InTheWay, Streams, park
 from adapters.postgres.tables import View
 from adapters.postgres.versions import (
     Folded,
     Item,
     StreamState,
-    Undecodable,
     extend,
     position_of,
     refold,
     version_of,
 )
 from adapters.postgres.view_rows import ViewRows
-from aggregates.events import Event
 from commands.ports import StoredEvent
 
 _log = logging.getLogger(__name__)
-
-_PASSING = ("08", "25", "40", "53", "55", "57", "58")
-"""SQLSTATE classes: connection, state, concurrency, resources, operator, the machine."""
-
-
-class EventReader(Protocol):
-    """What turns stored events into typed ones: the mapper."""
-
-    def read_all(self, stored: Sequence[StoredEvent]) -> list[Event]: ...
 
 
 class EventSource(Protocol):
     """What of the log the projector reads."""
 
     def streams(self, stream_ids: Iterable[UUID]) -> Mapping[UUID, list[StoredEvent]]: ...
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether the error is of the moment, and no fault of an event or a fold."""
-    if isinstance(error, psycopg.Error):
-        if error.sqlstate is not None:
-            return error.sqlstate[:2] in _PASSING
-        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-    return isinstance(error, (OSError, MemoryError, tracking.Superseded, tracking.Moved))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +80,9 @@ class Projector:
         kinds = {v.projection.aggregate.KIND for v in views}
         wanted = [e for e in stored if e.kind in kinds]
         items: dict[str, dict[UUID, list[Item]]] = defaultdict(lambda: defaultdict(list))
-        for event, item in zip(wanted, self.decode(wanted), strict=True):
+        for event, item in zip(wanted, decode(self._reader, wanted), strict=True):
             items[event.kind][event.stream_id].append(item)
         return Batch(start, end, items)
-
-    def decode(self, stored: Sequence[StoredEvent]) -> Sequence[Item]:
-        """Typed events; in the place of one that cannot be read, what is wrong with it."""
-        try:
-            return self._reader.read_all(stored)
-        except Exception as error:
-            if is_passing(error):
-                raise
-            return [self._decode_one(event) for event in stored]
-
-    def _decode_one(self, stored: StoredEvent) -> Item:
-        try:
-            return self._reader.read_all([stored])[0]
-        except Exception as error:
-            if is_passing(error):
-                raise
-            return Undecodable(stored.stream_id, stored.version, stored.position, error)
 
     def fold(
         self,

@@ -10,7 +10,7 @@ from adapters.postgres.tables import View
 
 _LEAD = "SELECT pg_try_advisory_lock(16979, 5)"
 _EPOCH = "SELECT nextval('backstory.epochs')"
-_TAKE_OVER = "UPDATE backstory.tracking SET epoch = %s WHERE projection NOT LIKE '%%@%%'"
+_ADOPT = "UPDATE backstory.tracking SET epoch = %s WHERE projection = ANY (%s) AND epoch < %s"
 _FIND = (
     "SELECT projection, position, epoch, incarnation, fingerprint FROM backstory.tracking"
     " WHERE projection = ANY (%s)"
@@ -68,15 +68,18 @@ def try_to_lead(connection: psycopg.Connection) -> int | None:
     """Become the one leader for as long as this session lives; the epoch, or None: another is."""
     if connection.execute(_LEAD).fetchone() != (True,):
         return None
-    epoch = draw_epoch(connection)
-    connection.execute(_TAKE_OVER, (epoch,))
-    return epoch
+    return draw_epoch(connection)
 
 
 def draw_epoch(connection: psycopg.Connection) -> int:
     row = connection.execute(_EPOCH).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def adopt(connection: psycopg.Connection, keys: Sequence[str], epoch: int) -> None:
+    """Take what an earlier epoch had; a later one keeps what it has."""
+    connection.execute(_ADOPT, (epoch, list(keys), epoch))
 
 
 def find(

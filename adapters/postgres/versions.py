@@ -79,6 +79,10 @@ def position_of(item: Item) -> int:
     return item.position if isinstance(item, Undecodable) else item.envelope.position
 
 
+def stream_of(item: Item) -> UUID:
+    return item.stream_id if isinstance(item, Undecodable) else item.envelope.stream_id
+
+
 def version_of(item: Item) -> int:
     return item.version if isinstance(item, Undecodable) else item.envelope.version
 

@@ -92,7 +92,7 @@ class ViewRows:
             return
         lines = [HEADER]
         for stream_id, one in changed.items():
-            lines += self.view.encoder.versions(stream_id, one.versions)
+            lines += self.view.encoder.versions(stream_id, one.versions)[0]
         if replaced:
             connection.execute(self._clear, (replaced,), prepare=True)
         with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
