@@ -39,7 +39,7 @@ class CsvFile:
 
     def __init__(self, path: Path, delimiter: str = ",") -> None:
         """Raises UnreadableFile."""
-        self.path, self._delimiter = path, delimiter
+        self.path, self.delimiter = path, delimiter
         csv.field_size_limit(LONGEST_CELL)
         try:
             require_utf8(path)
@@ -49,7 +49,7 @@ class CsvFile:
 
     def __iter__(self) -> Iterator[Line]:
         with self._opened() as file:
-            rows = _rows(file, self._delimiter)
+            rows = _rows(file, self.delimiter)
             next(rows)
             for line in rows:
                 yield self._checked(line)
@@ -59,7 +59,7 @@ class CsvFile:
 
     def _header(self) -> list[str]:
         with self._opened() as file:
-            first = next(_rows(file, self._delimiter), None)
+            first = next(_rows(file, self.delimiter), None)
         if first is None:
             raise UnreadableFile(f"{self.path} is empty: its first line should name the columns")
         if first.problem is not None:

@@ -1,7 +1,7 @@
 """One row of an import on its way from command to command, until it is accounted for."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -26,6 +26,14 @@ class Row:
         self._run, self._draft, self.request = run, draft, request
         self._further = deque(further)
         self._is_new = self._is_changed = False
+
+    def requests(self) -> Iterable[Request]:
+        """Everything that is still to be asked for."""
+        return (self.request, *self._further)
+
+    def leave_out(self, is_done: Callable[[Request], bool]) -> None:
+        """Make no further command that an earlier import has made."""
+        self._further = deque(request for request in self._further if not is_done(request))
 
     def entered(self, result: Done | DomainError) -> None:
         """The record was entered, or not."""

@@ -1,6 +1,6 @@
 """Running an import: rows in, commands out, every row accounted for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Literal
 from uuid import UUID
@@ -14,7 +14,7 @@ from adapters.importing.report import Report
 from adapters.importing.rows import Row
 from aggregates.errors import DomainError, Invalid
 from commands.application import Application
-from commands.ports import EventLog, Keys
+from commands.ports import EventLog, Keys, StoredReceipt
 from commands.requests import Caller, Request
 
 OnDuplicate = Literal["refuse", "skip", "update"]
@@ -103,15 +103,20 @@ class Import:
 
     def _begin(self, rows: list[Row]) -> None:
         """Rows imported before are known by their command ids, looked up in one round trip."""
-        ids = [row.request.command_id(self._caller) for row in rows]
-        known = self._log.receipts([id for id in ids if id is not None])
-        for row, command_id in zip(rows, ids, strict=True):
-            stored = None if command_id is None else known.get(command_id)
+        ids = {id for row in rows for r in row.requests() if (id := r.command_id(self._caller))}
+        known = self._log.receipts(list(ids))
+        for row in rows:
+            stored = self._known(row.request, known)
             if stored is None:
                 self.conveyor.put(row.request, row.entered)
-            else:
-                fingerprint = self._keys.fingerprint(row.request.body())
-                row.exists(stored.stream_id, is_same=stored.fingerprint == fingerprint)
+                continue
+            row.leave_out(lambda request: self._known(request, known) is not None)
+            fingerprint = self._keys.fingerprint(row.request.body())
+            row.exists(stored.stream_id, is_same=stored.fingerprint == fingerprint)
+
+    def _known(self, request: Request, known: Mapping[UUID, StoredReceipt]) -> StoredReceipt | None:
+        command_id = request.command_id(self._caller)
+        return None if command_id is None else known.get(command_id)
 
     def refuse(self, line: Line, error: DomainError, before: str = "") -> None:
         """Account for a row as refused, ``before`` the reason what else there is to say."""

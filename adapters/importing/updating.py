@@ -39,7 +39,8 @@ def _request(command: type[Command[Any]], id: UUID, changes: dict[str, Any]) -> 
 def _is_so(aggregate: Aggregate, name: str, value: Any) -> bool:
     state = getattr(aggregate, name, None)
     if name == "custom":
-        return all((state or {}).get(code) == v for code, v in value.items())
+        known = state or {}
+        return all(known.get(c) == v and type(known.get(c)) is type(v) for c, v in value.items())
     if name == "tags":
         return set(value) <= set(state or ())
     return bool(state == value)

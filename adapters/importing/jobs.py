@@ -1,0 +1,75 @@
+"""An import from its first check to its report, in earnest or as a rehearsal."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.bootstrap import Backstory
+from adapters.importing import mapping
+from adapters.importing.mapping import BadMapping
+from adapters.importing.plan import Plan, creating
+from adapters.importing.reading import CsvFile
+from adapters.importing.rehearsal import Rehearsal
+from adapters.importing.report import Report, write_refusals
+from adapters.importing.running import Import, OnDuplicate
+from adapters.mapper import Mapper
+from adapters.seeds import LOCAL
+from commands.application import Application
+from commands.requests import IMPORT, Caller
+
+IMPORTER = Caller(LOCAL, origin=IMPORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be imported, and how."""
+
+    kind: str
+    path: Path
+    mapping: Path | None = None
+    """None: the columns are called like the fields that they fill."""
+    on_duplicate: OnDuplicate = "refuse"
+    is_rehearsal: bool = False
+    """Give the verdicts, store nothing."""
+    caller: Caller = IMPORTER
+
+
+def run(
+    backstory: Backstory, job: Job, progress: Callable[[Report], None] = lambda _: None
+) -> tuple[Report, Path | None]:
+    """Import the file; answers the report, and where the refused rows are, if there are any.
+
+    Raises BadMapping or UnreadableFile before anything is done; OutcomeUnknown or Overloaded
+    where the store fails for long.
+    """
+    file, plan = prepared(backstory, job)
+    importing = _import(backstory, job, plan)
+    try:
+        importing.run(file, progress)
+    finally:
+        refused = None
+        if importing.report.refusals:
+            refused = write_refusals(importing.report, file.header, job.path, file.delimiter)
+    return importing.report, refused
+
+
+def prepared(backstory: Backstory, job: Job) -> tuple[CsvFile, Plan]:
+    """The file and the plan for it. Raises BadMapping or UnreadableFile."""
+    creating(job.kind)
+    given = None if job.mapping is None else mapping.load(job.mapping)
+    if given is not None and given.kind != job.kind:
+        raise BadMapping(f"{job.mapping} is for {given.kind}, not for {job.kind}")
+    file = CsvFile(job.path, "," if given is None else given.delimiter)
+    chosen = given or mapping.by_name(job.kind, file.header)
+    return file, Plan(chosen, file.header, backstory.timezone)
+
+
+def _import(backstory: Backstory, job: Job, plan: Plan) -> Import:
+    keys = backstory.keyring
+    if not job.is_rehearsal:
+        application, log = backstory.application, backstory.log
+        return Import(plan, application, log, keys, job.caller, job.on_duplicate)
+    rehearsal = Rehearsal(backstory.log)
+    mapper = Mapper(rehearsal, keys)
+    rehearsing = Application(rehearsal, mapper, keys, backstory.timezone)
+    return Import(plan, rehearsing, rehearsal, keys, job.caller, job.on_duplicate)
