@@ -10,47 +10,61 @@ the Chinese ones; ISO 20275 abbreviations for the others.
 import re
 import unicodedata
 
-_FORMS = {
-    "集团股份有限公司": "集团股份有限公司",
-    "股份有限公司": "股份有限公司",
-    "有限责任公司": "有限公司",
-    "有限公司": "有限公司",
+_LATIN = re.compile(
+    r"(?:(?<=[\s.,()])|(?<=[^\x00-\x7f]))"  # a form is a word: Visa ends in no S.A.
+    r"(?:(?:company|co)[\s.,]*(?:limited|ltd)|limited|ltd|incorporated|inc|corporation|corp"
+    r"|l\.?\s?l\.?\s?c|gmbh|plc|a\.?\s?g|s\.?\s?a)[\s.,。]*$"
+)
+_SPELLINGS = {
     "companylimited": "coltd",
-    "coltd": "coltd",
-    "corporation": "corp",
-    "incorporated": "inc",
+    "companyltd": "coltd",
+    "colimited": "coltd",
     "limited": "ltd",
+    "incorporated": "inc",
+    "corporation": "corp",
 }
-_STRIPPED = (
-    *("集团股份有限公司", "集团有限公司", "股份有限公司", "有限公司", "有限合伙", "普通合伙"),
-    *("集团公司", "公司", "集团", "coltd", "corp", "inc", "ltd", "llc", "gmbh", "plc", "ag", "sa"),
+_CHINESE = (
+    *("集团股份有限公司", "集团有限公司", "股份有限公司", "有限公司", "集团公司", "公司", "集团"),
+    *("(有限合伙)", "(普通合伙)", "(特殊普通合伙)", "有限合伙", "普通合伙"),
 )
 _BRANCHES = ("分公司", "子公司")
 _BRACKETS = str.maketrans("[{<【〔〈《", "(((((((") | str.maketrans("]}>】〕〉》", ")))))))")
-_NOISE = re.compile(r"[\s.,。]+")
+_NOISE = re.compile(r"[\s.,。\u00ad\u200b-\u200f\u2060\ufeff]+")
+"""What spells nothing: spaces, stops, and signs that cannot be seen."""
 
 
 def canonical(name: str) -> str:
     """The form in which two spellings of one company name are equal."""
-    folded = unicodedata.normalize("NFKC", name).casefold().translate(_BRACKETS)
-    folded = _NOISE.sub("", folded) or folded
-    for spelling, form in _FORMS.items():
-        if folded.endswith(spelling):
-            return folded[: -len(spelling)] + form
-    return folded
+    body, form = _parts(name)
+    return body + form
 
 
 def stem(name: str) -> str:
     """The canonical name without its legal form; the whole where nothing else is left."""
-    full = canonical(name)
-    if full.endswith(_BRANCHES):
-        return full
-    for form in _STRIPPED:
-        if full.endswith(form) and len(full) > len(form):
-            return full[: -len(form)]
-    return full
+    return _parts(name)[0]
 
 
 def has_legal_form(name: str) -> bool:
     """Whether the name says what kind of company it is."""
-    return stem(name) != canonical(name)
+    return _parts(name)[1] != ""
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """The canonical name as body and legal form; a Latin form keeps a space before it."""
+    folded = unicodedata.normalize("NFKC", name).casefold().translate(_BRACKETS)
+    latin = _LATIN.search(folded)
+    if latin is not None and (body := _NOISE.sub("", folded[: latin.start()])):
+        form = _NOISE.sub("", latin[0])
+        return body, " " + _SPELLINGS.get(form, form)
+    whole = _NOISE.sub("", folded) or folded
+    if whole.endswith("有限责任公司"):
+        whole = whole.removesuffix("有限责任公司") + "有限公司"
+    return _without_chinese_form(whole)
+
+
+def _without_chinese_form(whole: str) -> tuple[str, str]:
+    if whole.endswith(_BRANCHES):
+        return whole, ""
+    form = next((f for f in _CHINESE if whole.endswith(f)), "")
+    body = whole.removesuffix(form)
+    return (body, form) if body else (whole, "")

@@ -6,7 +6,7 @@ A text is kept byte for byte or refused: nothing is trimmed, folded or repaired 
 import re
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 import iso4217
@@ -165,8 +165,16 @@ class Money(Value):
 # Reaching people
 
 
-@cache
+_EXTENSION = re.compile("转|轉|分机|分機")
+_NUMBER = re.compile(r"\s*[+＋(（\d]")
+"""How a number begins; what the library would skip before it is no part of a number."""
+
+
+@lru_cache(10_000)
 def _is_number(text: str) -> bool:
+    if _NUMBER.match(text) is None:
+        return False
+    text = _EXTENSION.sub(" ext. ", text)
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(text, HOME_REGION))
     except phonenumbers.NumberParseException:
