@@ -10,7 +10,7 @@ from aggregates.base import Aggregate, markers
 from aggregates.events import Event
 from aggregates.values import Code, Ref
 from commands.base import COMMANDS
-from projections.base import Projection, Row
+from projections.base import Row
 
 
 class Names(Protocol):
@@ -173,9 +173,3 @@ def title(row: Row) -> str | None:
     """What a record is called."""
     names = ("name", "title", "subject", "login")
     return next((v for n in names if (v := getattr(row, n, None))), None)
-
-
-def tables_of(kind: str) -> Projection[Any] | None:
-    """The projection whose rows are records of this kind."""
-    found = (p for p in Projection.registry.values() if kind == p.aggregate.KIND)
-    return next(found, None)

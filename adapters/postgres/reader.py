@@ -16,7 +16,7 @@ from adapters.postgres.conditions import ordered
 from adapters.postgres.cursors import Place, cursor, place
 from adapters.postgres.filters import Order, Parameters, Selection, filterable, selection
 from adapters.postgres.questions import composed
-from adapters.postgres.relations import Bindings, relation
+from adapters.postgres.relations import TODAY, Bindings, relation
 from adapters.postgres.scope import Scope
 from projections.base import Row
 from queries.base import Answer, Query
@@ -24,6 +24,7 @@ from queries.base import Answer, Query
 A = TypeVar("A", bound=Answer)
 
 _PAGE = "SELECT {} FROM {} AS rows WHERE {} ORDER BY {} LIMIT {}"
+_COUNT = "SELECT count(*) FROM {} AS rows WHERE {}"
 _BY_EXTERNAL = "external->>'system' = {} AND external->>'id' = {}"
 
 
@@ -56,9 +57,14 @@ class RowReader:
         """``zone``: in which dates stand for instants."""
         self._pool, self._zone = pool, zone
 
-    def wish(self, row: type[Row], parameters: Parameters, **paging: Any) -> Wish:
-        """A list from parameters: filters, ``sort``, ``archived``. Raises Invalid."""
-        asked = "\n".join((row.table, *sorted(f"{n}={v}" for n, v in parameters)))
+    def wish(
+        self, row: type[Row], parameters: Parameters, *, moment: str = "", **paging: Any
+    ) -> Wish:
+        """A list from parameters: filters, ``sort``, ``archived``. Raises Invalid.
+
+        ``moment`` is how the moment was asked for: a cursor fits no other.
+        """
+        asked = "\n".join((row.table, moment, *sorted(f"{n}={v}" for n, v in parameters)))
         return Wish(selection(row, parameters, self._zone), asked.encode(), **paging)
 
     def page(self, row: type[Row], scope: Scope, moment: Moment, wish: Wish) -> Page:
@@ -67,7 +73,7 @@ class RowReader:
         bindings = Bindings()
         rows = relation(row, scope, moment, bindings, all=wish.selection.archived)
         conditions = wish.selection.where(bindings)
-        counting = self._counting(rows, conditions)
+        counting = sql.SQL(_COUNT).format(rows, _all(conditions))
         if wish.cursor is not None:
             last = place(wish.cursor, wish.asked, filterable(row)[order.field])
             conditions = [*conditions, _behind(row, order, last, bindings)]
@@ -99,6 +105,11 @@ class RowReader:
             bindings.bind(system, "text"), bindings.bind(id, "text")
         )
         return self._one(row, scope, moment, condition, bindings)
+
+    def sees(self, row: type[Row], scope: Scope, id: UUID) -> bool:
+        """Whether the asker may see the record: asked before it is read from the log."""
+        is_limited = scope.visible(row, TODAY) is not None
+        return not is_limited or self.one(row, scope, id) is not None
 
     def some(self, row: type[Row], scope: Scope, ids: Sequence[UUID]) -> list[Row]:
         """The rows of these ids as they are now, in any order."""

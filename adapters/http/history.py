@@ -1,0 +1,175 @@
+"""History over HTTP: what happened to one record, event by event, straight from the log."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from adapters.http import answers, openapi, parameters
+from adapters.http.asking import Reading, asked, position, whole
+from adapters.http.context import Context
+from adapters.http.reads import identified
+from adapters.names import Names
+from adapters.postgres.asof import Moment
+from adapters.postgres.reader import RowReader
+from adapters.postgres.scope import Scope
+from adapters.records import Records, Step
+from adapters.texts import Texts, negotiated
+from aggregates.errors import FieldError, Invalid, NotFound
+from projections.base import Projection, Row
+
+MOST = 1_000
+GENERIC = frozenset({"id", "version", "position", "created_at", "updated_at"})
+_PAIR = {"type": "array", "minItems": 2, "maxItems": 2, "description": "Before and after."}
+_TEXT, _OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
+_INSTANT = {"type": "string", "format": "date-time"}
+_INTEGER = {"type": "integer"}
+_ACTOR = {
+    "type": "object",
+    "required": ["id", "name"],
+    "properties": {"id": {"type": "string", "format": "uuid"}, "name": _OR_NULL},
+}
+_PROPERTIES = {
+    "event_id": _TEXT,
+    "event": _TEXT | {"examples": ["Opportunity.Won"]},
+    "position": _INTEGER,
+    "version": _INTEGER,
+    "recorded_at": _INSTANT,
+    "occurred_at": _INSTANT,
+    "actor": _ACTOR,
+    "origin": _TEXT,
+    "reason": _OR_NULL,
+    "changes": {"type": "object", "additionalProperties": _PAIR},
+    "sentence": _TEXT,
+}
+_ITEM = {"type": "object", "required": list(_PROPERTIES), "properties": _PROPERTIES}
+
+
+def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
+    """A route per aggregate."""
+    routes, histories = APIRouter(), Histories(context)
+    item = schemas.named("HistoryItem", _ITEM)
+    for _, projection in sorted(Projection.registry.items()):
+        _add_route(routes, histories, projection, item)
+    return routes
+
+
+def _add_route(
+    routes: APIRouter, histories: "Histories", projection: Projection[Any], item: dict[str, Any]
+) -> None:
+    async def history(request: Request) -> Response:
+        return await histories.answer(request, projection)
+
+    plural = projection.aggregate.PLURAL
+    page = parameters.page(item, next=parameters.NEXT)
+    routes.add_api_route(
+        f"/v1/{plural}/{{id}}/history",
+        history,
+        methods=["GET"],
+        name=f"{plural}.history",
+        summary="Everything that happened to the record, oldest first.",
+        tags=[plural],
+        response_class=Response,
+        responses={200: openapi.answer("The history.", page), **openapi.problems(404, 422)},
+        openapi_extra={
+            "operationId": f"{plural}.history",
+            "parameters": [
+                parameters.path("id", {"type": "string", "format": "uuid"}),
+                parameters.limit(MOST),
+                parameters.cursor(),
+                *parameters.moment("recorded"),
+                openapi.header("Accept-Language", "zh or en: the language of the sentences."),
+            ],
+        },
+    )
+
+
+class Histories:
+    """Answers histories, whatever aggregate they are of."""
+
+    def __init__(self, context: Context) -> None:
+        self._context, self._reading = context, Reading(context)
+        self._rows = RowReader(context.pool, context.timezone)
+        self._records = Records(context.log, context.mapper)
+        self._texts: Texts = context.texts
+
+    async def answer(self, request: Request, projection: Projection[Any]) -> Response:
+        scope = Scope((await self._context.caller(request)).actor)
+        given = asked(request, own=("limit", "cursor"), common=("as_of", "clock"))
+        id = identified(request.path_params["id"])
+        limit = whole(given.own.get("limit"), "limit", MOST, MOST)
+        cursor = given.own.get("cursor")
+        after = None if cursor is None else position(cursor, "cursor")
+        moment = await self._reading.moment(given, default="recorded")
+        language = negotiated(request.headers.get("accept-language"))
+        return answers.answer(
+            await self._reading.read(
+                self._page, projection, scope, id, moment, after, limit, language
+            ),
+            {"Content-Language": language},
+        )
+
+    def _page(
+        self,
+        projection: Projection[Any],
+        scope: Scope,
+        id: UUID,
+        moment: Moment,
+        after: int | None,
+        limit: int,
+        language: str,
+    ) -> dict[str, Any]:
+        if not self._rows.sees(projection.row, scope, id):
+            raise NotFound(projection.aggregate.KIND, id)
+        steps = list(self._records.steps(projection, id, moment))
+        if not steps:
+            raise NotFound(projection.aggregate.KIND, id)
+        begin = 0 if after is None else _behind(steps, after)
+        shown = steps[begin : begin + limit]
+        names = Names(self._rows, self._records, scope)
+        items = names.said(lambda: [self._item(step, language, names) for step in shown])
+        is_last = begin + limit >= len(steps)
+        return {"items": items, "next": None if is_last else str(items[-1]["position"])}
+
+    def _item(self, step: Step, language: str, names: Names) -> dict[str, Any]:
+        event, before, after = step
+        envelope = event.envelope
+        return {
+            "event_id": envelope.event_id,
+            "event": event.TOPIC,
+            "position": envelope.position,
+            "version": envelope.version,
+            "recorded_at": answers.value(envelope.recorded_at),
+            "occurred_at": answers.value(envelope.occurred_at),
+            "actor": {"id": envelope.actor, "name": names.record("User", envelope.actor)},
+            "origin": envelope.origin,
+            "reason": envelope.reason,
+            "changes": changes(before, after),
+            "sentence": self._texts.sentence(event, before, after, language, names),
+        }
+
+
+def _behind(steps: list[Step], position: int) -> int:
+    for index, (event, _, _) in enumerate(steps):
+        if event.envelope.position == position:
+            return index + 1
+    raise Invalid(FieldError("cursor", "not-a-cursor"))
+
+
+def changes(before: Row | None, after: Row | None) -> dict[str, list[Any]]:
+    """Field → its value before and after, of those that changed."""
+    row = after or before
+    if row is None:
+        return {}
+    found: dict[str, list[Any]] = {}
+    for name in type(row).fields.keys() - GENERIC:
+        was, now = _value(before, name), _value(after, name)
+        if was != now:
+            found[name] = [was, now]
+    return {name: found[name] for name in type(row).fields if name in found}
+
+
+def _value(row: Row | None, name: str) -> Any:
+    """The field as it is answered; None where it says nothing."""
+    given = None if row is None else getattr(row, name)
+    return None if given in ((), "") else answers.value(given)
