@@ -40,6 +40,7 @@ Claim = UUID | bytes
 @dataclass(slots=True)
 class _Flying:
     request: Request
+    caller: Caller
     done: Callback
     prepared: Prepared
     outcome: "Future[Outcome]"
@@ -49,20 +50,20 @@ class _Flying:
 class Conveyor:
     """Carries requests out. For one thread."""
 
-    def __init__(self, application: Application, caller: Caller, limit: int = IN_FLIGHT) -> None:
-        self._application, self._caller, self._limit = application, caller, limit
-        self._ready: deque[tuple[Request, Callback]] = deque()
+    def __init__(self, application: Application, limit: int = IN_FLIGHT) -> None:
+        self._application, self._limit = application, limit
+        self._ready: deque[tuple[Request, Caller, Callback]] = deque()
         self._flying: deque[_Flying] = deque()
         self._claimed: set[Claim] = set()
         self._is_moving = False
 
-    def put(self, request: Request, done: Callback) -> None:
+    def put(self, request: Request, caller: Caller, done: Callback) -> None:
         """Carry the request out in its turn, and say so.
 
         Raises OutcomeUnknown or Overloaded where the store fails for long; then the conveyor is
         of no more use, and making the same requests again is safe.
         """
-        self._ready.append((request, done))
+        self._ready.append((request, caller, done))
         if not self._is_moving:
             self._move()
 
@@ -81,25 +82,25 @@ class Conveyor:
         finally:
             self._is_moving = False
 
-    def _start(self, request: Request, done: Callback) -> None:
-        self._await({*_named(request, self._caller)})
-        decided = self._decided(request)
+    def _start(self, request: Request, caller: Caller, done: Callback) -> None:
+        self._await({*_named(request, caller)})
+        decided = self._decided(request, caller)
         if isinstance(decided, Prepared):
             claims = set(_claims(decided))
             if not claims.isdisjoint(self._claimed):
                 self._await(claims)
-                decided = self._decided(request)
+                decided = self._decided(request, caller)
         if not isinstance(decided, Prepared):
             done(decided)
         elif decided.is_empty:
-            done(self._dispatched(request, is_change=False))
+            done(self._dispatched(request, caller, is_change=False))
         else:
-            self._fly(request, done, decided)
+            self._fly(request, caller, done, decided)
 
-    def _fly(self, request: Request, done: Callback, prepared: Prepared) -> None:
+    def _fly(self, request: Request, caller: Caller, done: Callback, prepared: Prepared) -> None:
         claims = set(_claims(prepared))
         outcome = self._application.submit(prepared)
-        self._flying.append(_Flying(request, done, prepared, outcome, claims))
+        self._flying.append(_Flying(request, caller, done, prepared, outcome, claims))
         self._claimed |= claims
         while len(self._flying) > self._limit:
             self._land()
@@ -119,27 +120,29 @@ class Conveyor:
     def _result(self, flying: _Flying) -> Done | DomainError:
         try:
             outcome = flying.outcome.result()
-            receipt = self._application.finished(flying.prepared, outcome, self._caller)
+            receipt = self._application.finished(flying.prepared, outcome, flying.caller)
         except DomainError as refusal:
             return refusal
         except (OutcomeUnknown, Overloaded):
             receipt = None
         is_change = bool(flying.prepared.unit.events)
         if receipt is None:
-            return self._dispatched(flying.request, is_change=is_change)
+            return self._dispatched(flying.request, flying.caller, is_change=is_change)
         return Done(receipt, is_change and not receipt.is_repeated)
 
-    def _decided(self, request: Request) -> Prepared | Done | DomainError:
+    def _decided(self, request: Request, caller: Caller) -> Prepared | Done | DomainError:
         try:
-            decided = self._application.decided(request, self._caller)
+            decided = self._application.decided(request, caller)
         except DomainError as refusal:
             return refusal
         return decided if isinstance(decided, Prepared) else Done(decided, is_change=False)
 
-    def _dispatched(self, request: Request, *, is_change: bool) -> Done | DomainError:
+    def _dispatched(
+        self, request: Request, caller: Caller, *, is_change: bool
+    ) -> Done | DomainError:
         for attempt in range(PATIENCE):
             try:
-                receipt = self._application.dispatch(request, self._caller)
+                receipt = self._application.dispatch(request, caller)
                 return Done(receipt, is_change and not receipt.is_repeated)
             except DomainError as refusal:
                 return refusal

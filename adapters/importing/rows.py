@@ -88,7 +88,7 @@ class Row:
                 said = f"{'entered as' if self._is_new else 'exists as'} {id}, but"
                 self._run.refuse(self._draft.line, result, f"{said} {request.command.VERB}: ")
 
-        self._run.conveyor.put(request, done)
+        self._run.conveyor.put(request, self._run.caller, done)
 
     def _account(self) -> None:
         report = self._run.report

@@ -38,8 +38,8 @@ class Import:
         self.report = Report()
         self.references = References(log, keys)
         self.reasons = Reasons()
-        self._log, self._keys, self._caller = log, keys, caller
-        self.conveyor = Conveyor(application, caller)
+        self._log, self._keys, self.caller = log, keys, caller
+        self.conveyor = Conveyor(application)
         self._postponed: list[Draft] = []
 
     def run(self, file: CsvFile, progress: Callable[[Report], None] = lambda _: None) -> Report:
@@ -103,19 +103,19 @@ class Import:
 
     def _begin(self, rows: list[Row]) -> None:
         """Rows imported before are known by their command ids, looked up in one round trip."""
-        ids = {id for row in rows for r in row.requests() if (id := r.command_id(self._caller))}
+        ids = {id for row in rows for r in row.requests() if (id := r.command_id(self.caller))}
         known = self._log.receipts(list(ids))
         for row in rows:
             stored = self._known(row.request, known)
             if stored is None:
-                self.conveyor.put(row.request, row.entered)
+                self.conveyor.put(row.request, self.caller, row.entered)
                 continue
             row.leave_out(lambda request: self._known(request, known) is not None)
             fingerprint = self._keys.fingerprint(row.request.body())
             row.exists(stored.stream_id, is_same=stored.fingerprint == fingerprint)
 
     def _known(self, request: Request, known: Mapping[UUID, StoredReceipt]) -> StoredReceipt | None:
-        command_id = request.command_id(self._caller)
+        command_id = request.command_id(self.caller)
         return None if command_id is None else known.get(command_id)
 
     def refuse(self, line: Line, error: DomainError, before: str = "") -> None:
@@ -124,6 +124,6 @@ class Import:
 
     def entered_by(self, request: Request) -> UUID | None:
         """The record that an earlier request with the same key entered."""
-        command_id = request.command_id(self._caller)
+        command_id = request.command_id(self.caller)
         found = {} if command_id is None else self._log.receipts([command_id])
         return next((stored.stream_id for stored in found.values()), None)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, get_args, get_origin
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -15,7 +14,6 @@ from pydantic import BaseModel
 from adapters.importing.mapping import BadMapping, Rule
 from aggregates.base import markers
 from aggregates.values import Money, Ref
-from commands.base import Command
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
@@ -44,6 +42,12 @@ class Target:
         ref = next(markers(self.annotation, Ref), None)
         return None if ref is None else ref.kind
 
+    @property
+    def parts(self) -> type[BaseModel] | None:
+        """What it consists of, where its parts are fields of their own."""
+        found = _model_in(self.annotation)
+        return None if found is Money else found
+
     def reader(self, rule: Rule, zone: ZoneInfo) -> Read:
         """How its texts are read under a rule."""
         types = set(_types(self.annotation))
@@ -60,26 +64,31 @@ class Target:
         return str
 
 
-def target(command: type[Command[Any]], name: str) -> Target:
+def target(command: type[BaseModel], name: str) -> Target:
     """The field of this name. Raises BadMapping, naming those there are."""
     path = tuple(name.split("."))
     model: Any = command
+    annotation: Any = None
     for depth, part in enumerate(path):
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return _inside(command, path, depth, model)
+            return _custom(command, path, depth, model)
         if part not in model.model_fields:
             known = ", ".join(model.model_fields)
-            raise BadMapping(f"{command.NAME} has no field {name!r}; there are: {known}")
+            raise BadMapping(f"{_called(command)} has no field {name!r}; there are: {known}")
         annotation = model.model_fields[part].rebuild_annotation()
         model = _model_in(annotation) or annotation
     return Target(path, annotation)
 
 
-def _inside(command: type[Command[Any]], path: tuple[str, ...], depth: int, found: Any) -> Target:
+def _custom(command: type[BaseModel], path: tuple[str, ...], depth: int, found: Any) -> Target:
     """A custom field, the only other thing that has parts."""
     if depth != len(path) - 1 or dict not in _types(found):
-        raise BadMapping(f"{command.NAME}: {'.'.join(path[:depth])} has no parts")
+        raise BadMapping(f"{_called(command)}: {'.'.join(path[:depth])} has no parts")
     return Target(path, Any)
+
+
+def _called(command: type[BaseModel]) -> str:
+    return str(getattr(command, "NAME", command.__name__.lower()))
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -164,14 +173,6 @@ def scalar(text: str, type: str) -> Any:
                 raise ValueError(f"{text!r} is neither true nor false")
             return text.lower() == "true"
     return text
-
-
-def uuid(text: str) -> UUID:
-    """A record's id."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no id") from None
 
 
 def written(value: Any) -> str:
