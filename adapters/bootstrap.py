@@ -1,22 +1,38 @@
 """The composition root: one function builds a process of Backstory from its settings."""
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
+from typing import TypeVar
 from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg_pool import ConnectionPool
 
 from adapters import registry
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
-from adapters.postgres import schema
+from adapters.postgres import progress, schema
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.log import PostgresLog
+from adapters.postgres.positions import Positions
+from adapters.postgres.reading import Reader
+from adapters.postgres.rebuild import Rebuilder, Rebuilt
+from adapters.postgres.runner import ProjectionRunner
 from adapters.postgres.secret import claim
 from adapters.seeds import seed
 from adapters.settings import Settings
+from adapters.texts import Texts
 from commands.application import Application
+from projections.base import Projection
 
 DATABASE_FOLDER = "postgres"
 SECRET_FILE = "secret.key"
+READ_CONNECTIONS = 4
+FIRST_VIEWS_SECONDS = 60.0
+"""How long a starting process waits for views that were never built; then it serves without."""
+
+C = TypeVar("C")
 
 
 class Backstory:
@@ -34,6 +50,7 @@ class Backstory:
     def _open(self) -> None:
         registry.load()
         self.timezone: ZoneInfo = self.settings.zone
+        self.texts = Texts(self.timezone)
         self.url = self.settings.database_url or self._embedded_url()
         schema.install(self.url)
         self.keyring = self._keyring()
@@ -41,7 +58,24 @@ class Backstory:
         self.mapper = Mapper(self.log, self.keyring)
         self.application = Application(self.log, self.mapper, self.keyring, self.timezone)
         self._closing.callback(self.application.close)
+        self.pool = self._opened(
+            ConnectionPool(
+                self.url,
+                min_size=1,
+                max_size=READ_CONNECTIONS,
+                kwargs={"autocommit": True, "application_name": "backstory reads"},
+                open=True,
+            ),
+            ConnectionPool.close,
+        )
+        self._positions = Positions(self._opened(Reader(self.url, connections=2), Reader.close))
+        self.tracked, self.wait_until = self._positions.of, self._positions.wait_until
+        self.runner = ProjectionRunner(self.url, self.log, self.mapper, self._positions)
         seed(self.application, self.log)
+
+    def _opened(self, part: C, close: Callable[[C], None]) -> C:
+        self._closing.callback(close, part)
+        return part
 
     def _embedded_url(self) -> str:
         postgres = EmbeddedPostgres(self.settings.data / DATABASE_FOLDER)
@@ -50,12 +84,33 @@ class Backstory:
     def _keyring(self) -> Keyring:
         """The keys of this database. Raises WrongSecret where it was written with others."""
         if self.settings.secret is not None:
-            keyring = Keyring(bytes.fromhex(self.settings.secret.get_secret_value()))
+            keyring = Keyring.from_hex(self.settings.secret.get_secret_value())
         else:
             self.settings.data.mkdir(parents=True, exist_ok=True)
             keyring = Keyring.from_file(self.settings.data / SECRET_FILE)
         claim(self.url, keyring)
         return keyring
+
+    # Views
+
+    def project(self) -> None:
+        """Keep the views up to date from now on; returns once those that exist can be read."""
+        self._closing.enter_context(self.runner)
+        self.runner.wait_ready(FIRST_VIEWS_SECONDS)
+
+    def status(self) -> progress.Status:
+        """Where the log ends, and where every view stands."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return progress.status(connection, Projection.registry)
+
+    def rebuild(self, tables: Sequence[str] = (), *, rollback: bool = False) -> list[Rebuilt]:
+        """Fold these views anew (all, where none is named), or put the earlier ones back.
+
+        Raises KeyError for a view that is not registered.
+        """
+        rebuilder = Rebuilder(self.url, self.log, self.mapper)
+        work = rebuilder.rollback if rollback else rebuilder.rebuild
+        return [work(Projection.registry[table]) for table in tables or Projection.registry]
 
     def close(self) -> None:
         self._closing.close()

@@ -32,12 +32,17 @@ class Keyring:
         """Stored in the database, to notice a wrong key file before anything is written."""
 
     @classmethod
+    def from_hex(cls, text: str) -> "Keyring":
+        """The key written as 64 hex digits. Raises ValueError for anything else."""
+        return cls(bytes.fromhex(text.strip()))
+
+    @classmethod
     def from_file(cls, path: Path) -> "Keyring":
         """The key in the file; a new one where there is no file."""
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return cls(bytes.fromhex(path.read_text().strip()))
+            return cls.from_hex(path.read_text())
         with os.fdopen(descriptor, "w") as file:
             file.write(os.urandom(KEY_BYTES).hex() + "\n")
             file.flush()

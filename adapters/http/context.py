@@ -8,14 +8,12 @@ from uuid import UUID
 
 from fastapi import Request
 
-from adapters.bootstrap import Backstory
+from adapters.bootstrap import READ_CONNECTIONS, Backstory
 from adapters.http.auth import Authentication, caller_or_none
 from adapters.http.problems import Problems
 from commands.requests import Caller
 
 T = TypeVar("T")
-READ_THREADS = 4
-"""Threads that wait for the database on behalf of reads: as many as there are connections."""
 
 
 class Context:
@@ -36,7 +34,7 @@ class Context:
         self._authentication = Authentication(
             backstory.application.repository, is_on=backstory.settings.auth == "on"
         )
-        self._threads = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="reads")
+        self._threads = ThreadPoolExecutor(READ_CONNECTIONS, thread_name_prefix="reads")
         self.row: Callable[[str, UUID], Awaitable[dict[str, Any] | None]]
         """The record as it is now, from the log; set by the reads."""
 

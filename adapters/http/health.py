@@ -71,7 +71,7 @@ def _metrics(context: Context) -> str:
         "# TYPE backstory_projection_lag_seconds gauge",
     ]
     for view in context.status().projections:
-        label = f'{{projection="{view.table}"}}'
+        label = f'{{projection="{view.name}"}}'
         lines.append(f"backstory_projection_lag_events{label} {view.lag_events}")
         lines.append(f"backstory_projection_lag_seconds{label} {view.lag_seconds:.3f}")
     return "\n".join(lines) + "\n"

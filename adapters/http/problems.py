@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -67,7 +68,7 @@ class Problems:
         language = negotiated(request.headers.get("accept-language"))
         document = self.document(error, language)
         headers = {"Content-Language": language}
-        if isinstance(error, http.HttpProblem | HTTPException | Overloaded | OutcomeUnknown):
+        if not isinstance(error, DomainError | ValidationError | RequestValidationError):
             headers |= as_http(error).headers
         content = orjson.dumps(document, default=str)
         return Response(content, document["status"], headers, MEDIA_TYPE)
@@ -81,6 +82,7 @@ class Problems:
         for kind in (
             *(DomainError, http.HttpProblem, HTTPException, RequestValidationError),
             *(ValidationError, OutcomeUnknown, Overloaded),
+            *(psycopg.errors.UndefinedTable, psycopg.OperationalError),
         ):
             app.add_exception_handler(kind, handle)
 
@@ -93,6 +95,10 @@ def as_http(error: Exception) -> http.HttpProblem:
         return http.Overload()
     if isinstance(error, OutcomeUnknown):
         return http.UnknownOutcome()
+    if isinstance(error, psycopg.errors.UndefinedTable):
+        return http.NotYet()
+    if isinstance(error, psycopg.OperationalError):
+        return http.Overload()
     if isinstance(error, HTTPException) and error.status_code in _ROUTING:
         return _ROUTING[error.status_code](headers=error.headers)
     raise error
