@@ -26,6 +26,7 @@ _PARK = """
     ON CONFLICT (projection, stream_id) DO UPDATE
     SET position = excluded.position, error = excluded.error, attempts = p.attempts + 1
 """
+_PARKED_AT = "SELECT position FROM backstory.parked WHERE projection = %s AND stream_id = %s"
 _UNPARK = "DELETE FROM backstory.parked WHERE projection = %s AND stream_id = ANY (%s)"
 _LIST = """
     SELECT p.projection, p.stream_id, p.position, p.error, p.since, p.attempts,
@@ -116,6 +117,12 @@ def parked(connection: psycopg.Connection) -> list[Parked]:
     return [Parked(*row) for row in connection.execute(_LIST.encode()).fetchall()]
 
 
-def skip(connection: psycopg.Connection, view: View, stream_id: UUID) -> bool:
-    """Take the failing event out of this and every later fold; False if none is parked."""
-    return connection.execute(_SKIP, (view.name, stream_id)).rowcount > 0
+def parked_at(connection: psycopg.Connection, view: View, stream_id: UUID) -> int | None:
+    """Position of the event that a parked stream failed at; None: it is not parked."""
+    row = connection.execute(_PARKED_AT, (view.key, stream_id)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def skip_event(connection: psycopg.Connection, view: View, stream_id: UUID) -> None:
+    """Take the event that a parked stream failed at out of this and every later fold."""
+    connection.execute(_SKIP, (view.name, stream_id))

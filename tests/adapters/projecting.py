@@ -15,6 +15,7 @@ from adapters.mapper import Mapper
 from adapters.postgres.columns import to_row
 from adapters.postgres.log import PostgresLog
 from adapters.postgres.positions import Positions
+from adapters.postgres.projector import Projector
 from adapters.postgres.reading import Reader
 from adapters.postgres.rebuild import Rebuilder
 from adapters.postgres.runner import Lead, ProjectionRunner, connect
@@ -42,6 +43,7 @@ class World:
         reader = Reader(url, connections=2)
         self._stack.callback(reader.close)
         self.positions = Positions(reader)
+        self.projector = Projector(self.log, self.mapper)
         self.rebuilder = Rebuilder(url, self.log, self.mapper)
         self.connection = self._stack.enter_context(psycopg.connect(url, autocommit=True))
         self._versions: dict[UUID, int] = {}
