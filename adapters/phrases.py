@@ -11,6 +11,7 @@ from functools import lru_cache
 from string import Formatter
 from typing import Any
 
+from adapters.postgres.columns import money
 from aggregates.values import ExternalId, Money
 
 _LONGEST = 80
@@ -95,9 +96,10 @@ class Writing:
         clock = {"hour": at.hour, "minute": at.minute} if isinstance(at, datetime) else {}
         return str(self._formats[name]).format(year=at.year, month=month, day=at.day, **clock)
 
-    def _money(self, money: Money) -> str:
-        unit = self._currencies.get(money.currency)
-        amount = format(money.amount, ",f")
+    def _money(self, given: Money) -> str:
+        unit = self._currencies.get(given.currency)
+        exact = money(given.amount, given.currency) or given
+        amount = format(exact.amount, ",f")
         if unit is None:
-            return f"{money.currency} {amount}"
+            return f"{given.currency} {amount}"
         return str(self._formats["money"]).format(amount=amount, currency=unit)

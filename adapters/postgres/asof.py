@@ -41,6 +41,8 @@ class Occurred:
 
 Moment = Now | Recorded | Occurred
 NOW = Now()
+EVERYTHING = Recorded(_LARGEST)
+"""Whatever is known, in the order in which it was recorded."""
 
 
 class Heads(Protocol):
@@ -65,7 +67,7 @@ def moment(
         return Recorded(_position(as_of))
     recorded = (clock or default) == "recorded"
     if as_of is None:
-        return Recorded(heads.head_at(_LATEST)) if recorded else NOW
+        return EVERYTHING if recorded else NOW
     at = end_of(as_of, zone)
     return Recorded(heads.head_at(at)) if recorded else Occurred(at)
 
