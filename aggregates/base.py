@@ -9,6 +9,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Self, get_args
 from uuid import UUID, uuid5
 
@@ -73,11 +74,13 @@ class Aggregate:
     number: str | None = None
     incomplete: tuple[str, ...] = ()
     external: ExternalId | None = None
+    latest_at: datetime | None = None
+    """When the latest thing that is known of it happened."""
 
     def __init_subclass__(cls) -> None:
         cls.KIND = cls.__dict__.get("KIND", cls.__name__)
         cls.PLURAL = cls.__dict__.get("PLURAL", plural(kebab(cls.__name__)))
-        cls.EVENTS, cls.STATE = {}, {}
+        cls.EVENTS, cls.STATE = {}, {"latest_at": datetime | None}
         for event in _nested_events(cls):
             event.TOPIC = event.__dict__.get("TOPIC") or f"{cls.KIND}.{event.__name__}"
             cls.EVENTS[event.TOPIC] = event
@@ -147,6 +150,14 @@ class Aggregate:
         """Fold one event into the state."""
         event.apply(self)
         self.version += 1
+        envelope = getattr(event, "envelope", None)
+        if envelope is not None:
+            self.happened_at(envelope.occurred_at)
+
+    def happened_at(self, instant: datetime) -> None:
+        """Know that something happened to it then."""
+        if self.latest_at is None or instant > self.latest_at:
+            self.latest_at = instant
 
     @classmethod
     def replay(cls, id: UUID, events: Iterable[Event]) -> Self:

@@ -6,6 +6,8 @@ at the log; a repeated request finds its first receipt.
 """
 
 import asyncio
+import random
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -33,6 +35,13 @@ from commands.requests import Caller, IdempotencyKeyReused, Receipt, Request
 
 ATTEMPTS = 20
 """How often a command is decided again because its record moved; then the store is overloaded."""
+LONGEST_PAUSE = 0.2
+
+
+def pause(attempt: int) -> float:
+    """Seconds to wait before deciding again: random, so that rivals do not meet again, and longer
+    each time (full jitter); the first repetition does not wait."""
+    return 0.0 if attempt < 2 else random.uniform(0, min(LONGEST_PAUSE, 0.001 * 2**attempt))
 
 
 class Application:
@@ -58,6 +67,7 @@ class Application:
         Overloaded where it should be tried later.
         """
         for attempt in range(ATTEMPTS):
+            time.sleep(pause(attempt))
             prepared = self.decided(request, caller, fresh=attempt > 0)
             if isinstance(prepared, Receipt):
                 return prepared
@@ -69,11 +79,10 @@ class Application:
     async def dispatch_async(self, request: Request, caller: Caller) -> Receipt:
         """Like ``dispatch``, for an event loop: threads are used only where the log is read."""
         for attempt in range(ATTEMPTS):
-            try:
-                prepared: Prepared | Receipt = self.preparation.prepare(
-                    request, caller, offline=True, fresh=attempt > 0
-                )
-            except (NeedsIO, DomainError):
+            if attempt > 1:
+                await asyncio.sleep(pause(attempt))
+            prepared = self._decided_in_memory(request, caller, fresh=attempt > 0)
+            if prepared is None:
                 prepared = await asyncio.to_thread(self.decided, request, caller, fresh=attempt > 0)
             if isinstance(prepared, Receipt):
                 return prepared
@@ -106,17 +115,33 @@ class Application:
     ) -> Prepared | Receipt:
         """The decision; the first receipt where a refused request is a repeated one."""
         try:
-            try:
-                return self.preparation.prepare(request, caller, fresh=fresh)
-            except DomainError:
-                if fresh:
-                    raise
-                return self.preparation.prepare(request, caller, fresh=True)
+            prepared = None if fresh else self._decided_on_cached(request, caller)
+            return prepared or self.preparation.prepare(request, caller, fresh=True)
         except DomainError:
             repeated = self.receipt(request, caller)
             if repeated is not None:
                 return repeated
             raise
+
+    def _decided_on_cached(
+        self, request: Request, caller: Caller, *, offline: bool = False
+    ) -> Prepared | None:
+        """The decision on what is cached; None where only the log may be believed: that the
+        request is refused, or that it changes nothing."""
+        try:
+            prepared = self.preparation.prepare(request, caller, offline=offline)
+        except DomainError:
+            return None
+        return prepared if prepared.unit.events else None
+
+    def _decided_in_memory(
+        self, request: Request, caller: Caller, *, fresh: bool
+    ) -> Prepared | Receipt | None:
+        """The decision if it can be made without asking the log."""
+        try:
+            return None if fresh else self._decided_on_cached(request, caller, offline=True)
+        except NeedsIO:
+            return None
 
     def submit(self, prepared: Prepared) -> "Future[Outcome]":
         """Hand the unit to the store."""
@@ -168,9 +193,10 @@ class Application:
         return None
 
     def _moved(self, prepared: Prepared, stream_id: UUID) -> None:
-        request = prepared.request
-        if request.command.CREATES and stream_id == prepared.aggregates[0].id:
-            raise already_exists(request)
+        """Whatever a creation would begin, children included, must not be there yet."""
+        begun = {aggregate.id for aggregate in prepared.aggregates}
+        if prepared.request.command.CREATES and stream_id in begun:
+            raise already_exists(prepared.request)
 
     def _repeated(self, request: Request, stored: StoredReceipt) -> Receipt:
         if stored.fingerprint != self._keys.fingerprint(request.body()):

@@ -1,5 +1,6 @@
 """Several requests at once: each for itself, waiting only where order asks, or all or nothing."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from aggregates.base import Aggregate
 from aggregates.errors import DomainError
-from commands.application import ATTEMPTS, Application
+from commands.application import ATTEMPTS, Application, pause
 from commands.ports import Append, Committed, Known, Outcome, OutcomeUnknown, Overloaded
 from commands.preparation import Preparation, Prepared
 from commands.repository import Repository
@@ -118,20 +119,33 @@ def dispatch_all(
 ) -> list[Result]:
     """Carry out all requests or none: where one is refused, the others are ``NotAttempted``."""
     for attempt in range(ATTEMPTS):
-        decided: list[Prepared] = []
-        preparation, overlay = _over(application)
-        for index, request in enumerate(requests):
-            try:
-                prepared = preparation.prepare(request, caller, fresh=attempt > 0)
-            except DomainError as refusal:
-                repeated = _repeated(application, requests, caller)
-                return repeated or _refused(len(requests), index, refusal)
-            overlay.change(prepared.aggregates)
-            decided.append(prepared)
+        time.sleep(pause(attempt))
+        decided, refusal = _decided(application, requests, caller, fresh=attempt > 0)
+        if attempt == 0 and (refusal or not all(p.unit.events for p in decided)):
+            continue  # a refusal, and that nothing changes, is believed of the log only
+        if refusal is not None:
+            repeated = _repeated(application, requests, caller)
+            return repeated or _refused(len(requests), len(decided), refusal)
         results = _store(application, decided, caller)
         if results is not None:
             return results
     raise Overloaded("the records change faster than this batch can follow")
+
+
+def _decided(
+    application: Application, requests: Sequence[Request], caller: Caller, *, fresh: bool
+) -> tuple[list[Prepared], DomainError | None]:
+    """The decisions up to the first refusal, each on what those before it change."""
+    decided: list[Prepared] = []
+    preparation, overlay = _over(application)
+    for request in requests:
+        try:
+            prepared = preparation.prepare(request, caller, fresh=fresh)
+        except DomainError as refusal:
+            return decided, refusal
+        overlay.change(prepared.aggregates)
+        decided.append(prepared)
+    return decided, None
 
 
 def _over(application: Application) -> tuple[Preparation, _Overlay]:

@@ -73,7 +73,7 @@ class Directory:
         if offline:
             raise NeedsIO
         use = entry.use()
-        if self.holder(use.scope, use.value) is None:
+        if self.holder(use.scope, use.value) in (None, entry.id):  # itself: deleted meanwhile
             return False
         self._used.add(entry.id)
         return True

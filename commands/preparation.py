@@ -79,7 +79,8 @@ class Preparation:
         self._check_meta(request, caller)
         aggregate = self._aggregate(request, offline, fresh)
         before, held = aggregate.version, _held(aggregate)
-        aggregate.incomplete = meta.incomplete if command.CREATES else aggregate.incomplete
+        if command.CREATES and meta.incomplete:
+            aggregate.incomplete = meta.incomplete
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
         children = list(command.handle(aggregate) or ())
         touched = [aggregate, *children]
@@ -130,7 +131,15 @@ class Preparation:
                 key = self._key(vacant.mark)
                 others = self.directory.marked(key, offline=offline)
                 if others:
+                    self._check_reserved(aggregate)
                     raise vacant.rejection(existing_id=str(others[0]))
+
+    def _check_reserved(self, aggregate: Aggregate) -> None:
+        """Where a value is taken as it is, that is the better answer."""
+        for claim in aggregate.reservations():
+            holder = self.directory.holder(claim.scope, claim.value)
+            if holder not in (None, aggregate.id):
+                raise claim.rejection(existing_id=str(holder))
 
     # The unit
 
@@ -208,17 +217,28 @@ class Preparation:
                     topic=event.TOPIC,
                     schema_version=event.SCHEMA_VERSION,
                     payload=sealing.seal_event(event, aggregate.id, version, root),
-                    occurred_at=self._occurred_at(event, request),
+                    occurred_at=self._occurred_at(event, request, aggregate),
                     customer_id=root,
                 )
 
-    def _occurred_at(self, event: Event, request: Request) -> datetime | None:
-        """When the event happened; None: now, to be said by the database's clock."""
-        if request.meta.occurred_at is not None or event.OCCURRED_ON is None:
-            return request.meta.occurred_at
-        day: date = getattr(event, event.OCCURRED_ON)
+    def _occurred_at(self, event: Event, request: Request, aggregate: Aggregate) -> datetime | None:
+        """When the event happened; None: now, to be said by the database's clock.
+
+        An event's own date is the end of that day, but never before what is already known to have
+        happened: only a caller who names an instant can put an event before others.
+        """
+        occurred_at = request.meta.occurred_at
+        if occurred_at is None and event.OCCURRED_ON is not None:
+            occurred_at = self._own_date(event, event.OCCURRED_ON)
+            if occurred_at is not None and aggregate.latest_at is not None:
+                occurred_at = max(occurred_at, aggregate.latest_at)
+        aggregate.happened_at(occurred_at or self._now())
+        return occurred_at
+
+    def _own_date(self, event: Event, field: str) -> datetime | None:
+        day: date = getattr(event, field)
         if day > self._today():
-            raise Invalid(FieldError(event.OCCURRED_ON, "in-the-future"))
+            raise Invalid(FieldError(field, "in-the-future"))
         if day == self._today():
             return None
         return datetime.combine(day, time.max, self._timezone)

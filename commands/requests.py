@@ -1,5 +1,6 @@
 """What a caller sends and gets: request, caller and receipt."""
 
+import json
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -58,7 +59,8 @@ class Request:
         if self.whole is not None:
             return self.whole
         target = "" if self.id is None else str(self.id)
-        parts = (self.command.model_dump_json(exclude_unset=True), self.meta.model_dump_json())
+        said = self.command.model_dump(mode="json", exclude_unset=True)
+        parts = (json.dumps(said, sort_keys=True), self.meta.model_dump_json())
         return "\n".join((self.command.NAME, target, *parts)).encode()
 
 

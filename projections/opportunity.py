@@ -27,6 +27,14 @@ class OpportunityRow(Row, table="opportunities", details=OpportunityDetails):
 opportunities = Projection(OpportunityRow, Opportunity)
 
 
+@opportunities.on(Opportunity.Advanced)
+def advanced(row: OpportunityRow, event: Opportunity.Advanced) -> OpportunityRow:
+    """In the order of occurrence a closing may come first: what is closed stays closed."""
+    if row.won_on is not None:
+        return row.updated(stage="won")
+    return row.updated(stage="lost") if row.lost_on is not None else row
+
+
 @opportunities.on(Opportunity.Won)
 def won(row: OpportunityRow, event: Opportunity.Won) -> OpportunityRow:
     return row.updated(stage="won")

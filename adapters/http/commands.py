@@ -110,7 +110,9 @@ async def receipt_response(
     if wants_row:
         answer["representation"] = await context.row(table, receipt.id)
         headers["Preference-Applied"] = "return=representation"
-    return Response(orjson.dumps(answer), receipt.status, headers, "application/json")
+    return Response(
+        orjson.dumps(answer, option=orjson.OPT_UTC_Z), receipt.status, headers, "application/json"
+    )
 
 
 def receipt_body(receipt: Receipt) -> dict[str, Any]:
