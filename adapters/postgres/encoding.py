@@ -1,10 +1,11 @@
-"""Values in Postgres' binary form: single array elements, and whole arrays made of them.
+"""Values in Postgres' binary form: single elements, and arrays of rows made of them.
 
 A unit's elements are encoded once, by the thread that submits it. The writer only joins them, and
 the leaf digest is taken over the same bytes: an element is its length (4 bytes, big-endian) and its
 value, or the length 0xFFFFFFFF alone for NULL, which is also a canonical, unambiguous encoding.
 """
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 from uuid import UUID
@@ -21,6 +22,7 @@ _INT2 = Struct("!ih")
 _INT4 = Struct("!ii")
 _INT8 = Struct("!iq")
 _HEADER = Struct("!iiIii")
+_ROW = Struct("!iiIii")
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -32,37 +34,37 @@ FALSE = b"\x00\x00\x00\x01\x00"
 
 
 def uuid(value: UUID | None) -> bytes:
-    """An element of uuid[]."""
+    """An element of type uuid."""
     return NULL if value is None else _UUID_LENGTH + value.bytes
 
 
 def binary(value: bytes | None) -> bytes:
-    """An element of bytea[]."""
+    """An element of type bytea."""
     return NULL if value is None else len(value).to_bytes(4, "big") + value
 
 
 def text(value: str | None) -> bytes:
-    """An element of text[]; UnicodeEncodeError for a lone surrogate."""
+    """An element of type text; UnicodeEncodeError for a lone surrogate."""
     return NULL if value is None else binary(value.encode())
 
 
 def int2(value: int) -> bytes:
-    """An element of smallint[]; struct.error where it does not fit."""
+    """An element of type smallint; struct.error where it does not fit."""
     return _INT2.pack(2, value)
 
 
 def int4(value: int) -> bytes:
-    """An element of integer[]; struct.error where it does not fit."""
+    """An element of type integer; struct.error where it does not fit."""
     return _INT4.pack(4, value)
 
 
 def int8(value: int) -> bytes:
-    """An element of bigint[]; struct.error where it does not fit."""
+    """An element of type bigint; struct.error where it does not fit."""
     return _INT8.pack(8, value)
 
 
 def instant(value: datetime | None) -> bytes:
-    """An element of timestamptz[]; ValueError for a time without a zone."""
+    """An element of type timestamptz; ValueError for a time without a zone."""
     if value is None:
         return NULL
     if value.tzinfo is None:
@@ -76,11 +78,26 @@ class Packed(bytes):
     __slots__ = ()
 
 
-def array(type_number: int, count: int, elements: bytes) -> Packed:
-    """A one-dimensional array of ``count`` encoded elements."""
-    if count == 0:
+RowEncoder = Callable[..., bytes]
+
+
+def row_of(*types: int) -> RowEncoder:
+    """What puts encoded elements of these types together to a row, all but its first column."""
+    template = b"".join([number.to_bytes(4, "big") + b"%b" for number in types])
+    return lambda *elements: template % elements
+
+
+def rows(type_number: int, columns: int, units: Sequence[Sequence[bytes]]) -> Packed:
+    """An array of rows of a composite type, whose first column is the number of their unit."""
+    parts = [
+        part
+        for number, unit in enumerate(units)
+        for row in unit
+        for part in (_ROW.pack(len(row) + 16, columns, INT4, 4, number), row)
+    ]
+    if not parts:
         return Packed(_HEADER.pack(0, 0, type_number, 0, 0)[:12])
-    return Packed(_HEADER.pack(1, 0, type_number, count, 1) + elements)
+    return Packed(b"".join([_HEADER.pack(1, 0, type_number, len(parts) // 2, 1), *parts]))
 
 
 class _PackedDumper(Dumper):

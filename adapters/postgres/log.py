@@ -53,7 +53,7 @@ class PostgresLog:
         self,
         url: str,
         *,
-        lanes: int = 2,
+        lanes: int = 1,
         connections: int = 4,
         waiting_limit: int = 10_000,
         patience: float = PATIENCE_SECONDS,

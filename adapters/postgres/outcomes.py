@@ -36,22 +36,21 @@ def outcomes(units: Sequence[Unit], reply: Reply) -> list[Outcome]:
 
 
 def _committed(unit: Unit, first_position: int, looked_up: Mapping[str, int]) -> Committed:
-    positions = {
-        (event.stream_id, event.version): position
-        for position, event in enumerate(unit.append.events, first_position)
-    }
     return Committed(
         tuple(
-            StoredReceipt(
-                command.command_id,
-                command.stream_id,
-                command.version,
-                positions.get((command.stream_id, command.version))
-                or looked_up.get(str(command.command_id), 0),
-                command.status,
-                command.fingerprint,
-            )
-            for command in unit.append.commands
+            [
+                StoredReceipt(
+                    row.command_id,
+                    row.stream_id,
+                    row.version,
+                    looked_up.get(str(row.command_id), 0)
+                    if place is None
+                    else first_position + place,
+                    row.status,
+                    row.fingerprint,
+                )
+                for row, place in zip(unit.append.commands, unit.places, strict=True)
+            ]
         )
     )
 

@@ -24,10 +24,9 @@ from eventsourcing.persistence import (
 )
 from psycopg_pool import ConnectionPool
 
-from adapters.postgres.lane import APPEND, prepare_for_appends
+from adapters.postgres.lane import Appender
 from adapters.postgres.log import PostgresLog
-from adapters.postgres.outcomes import outcomes
-from adapters.postgres.units import Unit, parameters
+from adapters.postgres.units import Unit
 from commands.ports import (
     Append,
     CommandRow,
@@ -103,7 +102,6 @@ class _OnPostgres:
             min_size=1,
             max_size=connections,
             kwargs={"autocommit": True, "application_name": "backstory recorder"},
-            configure=prepare_for_appends,
             name="backstory-recorder",
             open=True,
         )
@@ -223,8 +221,7 @@ def _track(connection: psycopg.Connection, tracking: Tracking) -> None:
 
 
 def _insert_on(connection: psycopg.Connection, unit: Unit) -> Sequence[int]:
-    reply: Any = connection.execute(APPEND, parameters([unit]), binary=True).fetchone()
-    [outcome] = outcomes([unit], reply)
+    [outcome] = Appender(connection).append([unit])
     return _positions(outcome, len(unit.append.events))
 
 

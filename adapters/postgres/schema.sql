@@ -201,14 +201,26 @@ CREATE OR REPLACE FUNCTION backstory.next_numbers(series text, n bigint) RETURNS
     RETURNING next - n
 $$;
 
-CREATE OR REPLACE FUNCTION backstory.microseconds(instant timestamptz) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT (extract(epoch FROM instant) * 1000000)::bigint $$;
+-- What is handed to append(), one row type for each kind of row. `unit` says which unit it belongs to.
+DROP TYPE IF EXISTS backstory.new_command, backstory.new_event, backstory.new_key, backstory.new_subject
+    CASCADE;
+CREATE TYPE backstory.new_command AS (
+    unit integer, id uuid, name text, status smallint, stream uuid, version integer, fingerprint bytea,
+    submission bigint
+);
+CREATE TYPE backstory.new_event AS (
+    unit integer, stream uuid, version integer, kind text, topic text, schema_version smallint,
+    payload bytea, command uuid, actor uuid, on_behalf_of uuid, origin text, reason bytea,
+    correlation uuid, causation text, customer uuid, occurred timestamptz, follows boolean, digest bytea
+);
+CREATE TYPE backstory.new_key AS (unit integer, key bytea, owner uuid);
+CREATE TYPE backstory.new_subject AS (unit integer, subject uuid, wrapped bytea);
 
 
 -- Who stands in the way of which unit, one row each, by the first reason that applies.
-CREATE OR REPLACE FUNCTION backstory.refusals(
-    c_unit integer[], c_id uuid[], e_unit integer[], e_stream uuid[], e_version integer[], e_follows boolean[],
-    r_unit integer[], r_key bytea[], r_holder uuid[], s_unit integer[], s_subject uuid[])
+CREATE FUNCTION backstory.refusals(
+    commands backstory.new_command[], events backstory.new_event[], reserve backstory.new_key[],
+    subjects backstory.new_subject[])
 RETURNS TABLE (unit integer, refusal jsonb) LANGUAGE sql AS $$
     SELECT DISTINCT ON (unit) unit, refusal
     FROM (
@@ -217,25 +229,25 @@ RETURNS TABLE (unit integer, refusal jsonb) LANGUAGE sql AS $$
                 'command_id', k.command_id, 'stream_id', k.stream_id, 'version', k.version,
                 'position', coalesce(e.position, 0), 'status', k.status, 'submission', k.submission,
                 'fingerprint', encode(k.fingerprint, 'hex')))) AS refusal
-        FROM unnest(c_unit, c_id) AS c (unit, id)
+        FROM unnest(commands) AS c
         JOIN backstory.commands k ON k.command_id = c.id
         LEFT JOIN backstory.events e ON e.stream_id = k.stream_id AND e.version = k.version
         GROUP BY c.unit
     UNION ALL
         SELECT e.unit, 2, jsonb_build_object('unit', e.unit, 'moved', jsonb_build_object(
             'stream_id', e.stream, 'version', e.version))
-        FROM unnest(e_unit, e_stream, e_version, e_follows) AS e (unit, stream, version, follows)
+        FROM unnest(events) AS e
         WHERE EXISTS (SELECT FROM backstory.events o WHERE o.stream_id = e.stream AND o.version = e.version)
            OR e.follows AND NOT EXISTS (
                SELECT FROM backstory.events o WHERE o.stream_id = e.stream AND o.version = e.version - 1)
     UNION ALL
         SELECT r.unit, 3, jsonb_build_object('unit', r.unit, 'taken', jsonb_build_object(
             'key', encode(r.key, 'hex'), 'holder', t.holder))
-        FROM unnest(r_unit, r_key, r_holder) AS r (unit, key, holder)
-        JOIN backstory.reservations t ON t.key = r.key AND t.holder <> r.holder
+        FROM unnest(reserve) AS r
+        JOIN backstory.reservations t ON t.key = r.key AND t.holder <> r.owner
     UNION ALL
         SELECT s.unit, 4, jsonb_build_object('unit', s.unit, 'subject', s.subject)
-        FROM unnest(s_unit, s_subject) AS s (unit, subject)
+        FROM unnest(subjects) AS s
         JOIN backstory.subject_keys t ON t.subject = s.subject
     ) AS reasons
     ORDER BY unit, priority, refusal
@@ -243,66 +255,56 @@ $$;
 
 -- Stores units of events, each whole or not at all, in one transaction.
 --
--- Columns arrive as arrays: c commands, e events, r reservations, l releases, m marks, n unmarks,
--- s subject keys; x_unit says which unit a row belongs to. Rows are taken in one order everywhere
--- (reservations and releases by key, commands, subjects, events, marks), so no two calls wait for each
--- other in a circle. If a row of a unit cannot be had, everything is rolled back to the start, the
--- units that stand in somebody's way are left out, and the rest are tried again.
+-- Rows are taken in one order everywhere (reservations and releases by key, commands, subjects, events,
+-- marks), so no two calls wait for each other in a circle. If a row of a unit cannot be had, everything
+-- is rolled back to the start, the units that stand in somebody's way are left out, and the rest are
+-- tried again.
 --
 -- Answers the position of the first stored event (the others follow without a gap, in the order the
 -- events came), what was refused and why, and on request the positions of the receipts.
-CREATE OR REPLACE FUNCTION backstory.append(
-    c_unit integer[], c_id uuid[], c_name text[], c_status smallint[], c_stream uuid[], c_version integer[],
-    c_fingerprint bytea[], c_submission bigint[],
-    e_unit integer[], e_stream uuid[], e_version integer[], e_kind text[], e_topic text[],
-    e_schema_version smallint[], e_payload bytea[], e_command uuid[], e_actor uuid[], e_on_behalf_of uuid[],
-    e_origin text[], e_reason bytea[], e_correlation uuid[], e_causation text[], e_customer uuid[],
-    e_occurred timestamptz[], e_follows boolean[], e_digest bytea[],
-    r_unit integer[], r_key bytea[], r_holder uuid[],
-    l_unit integer[], l_key bytea[], l_holder uuid[],
-    m_unit integer[], m_key bytea[], m_stream uuid[],
-    n_unit integer[], n_key bytea[], n_stream uuid[],
-    s_unit integer[], s_subject uuid[], s_wrapped bytea[],
+CREATE FUNCTION backstory.append(
+    commands backstory.new_command[], events backstory.new_event[],
+    reserve backstory.new_key[], release backstory.new_key[],
+    mark backstory.new_key[], unmark backstory.new_key[], subjects backstory.new_subject[],
     with_receipts boolean,
     OUT first_position bigint, OUT refused jsonb, OUT receipts jsonb)
 LANGUAGE plpgsql AS $$
 DECLARE
     now_at   timestamptz := clock_timestamp();
-    now_us   bigint := backstory.microseconds(now_at);
+    now_us   bigint := (extract(epoch FROM now_at) * 1000000)::bigint;
     attempts integer := 0;
-    wanted   integer;
     got      integer;
     one      record;
-    out_now  integer[];
+    left_out integer[];
     more     jsonb;
 BEGIN
     PERFORM backstory.show_floor();
     LOOP
         BEGIN
-            wanted := cardinality(r_key);
-            IF cardinality(l_key) > 0 THEN
+            IF release <> '{}' THEN
                 FOR one IN
-                    SELECT key, holder, false AS wants FROM unnest(l_key, l_holder) AS l (key, holder)
+                    SELECT key, owner, false AS wants FROM unnest(release)
                     UNION ALL
-                    SELECT key, holder, true FROM unnest(r_key, r_holder) AS r (key, holder)
-                    ORDER BY 1, 3
+                    SELECT key, owner, true FROM unnest(reserve)
+                    ORDER BY key, wants
                 LOOP
                     IF one.wants THEN
-                        INSERT INTO backstory.reservations VALUES (one.key, one.holder) ON CONFLICT DO NOTHING;
+                        INSERT INTO backstory.reservations VALUES (one.key, one.owner) ON CONFLICT DO NOTHING;
                     ELSE
-                        DELETE FROM backstory.reservations WHERE key = one.key AND holder = one.holder;
+                        DELETE FROM backstory.reservations r WHERE r.key = one.key AND r.holder = one.owner;
                     END IF;
                 END LOOP;
                 got := -1;
-            ELSIF wanted > 0 THEN
+            ELSIF reserve <> '{}' THEN
                 INSERT INTO backstory.reservations
-                SELECT key, holder FROM unnest(r_key, r_holder) AS r (key, holder) ORDER BY key
+                SELECT key, owner FROM unnest(reserve) ORDER BY key
                 ON CONFLICT DO NOTHING;
                 GET DIAGNOSTICS got = ROW_COUNT;
             END IF;
-            IF wanted > 0 AND got <> wanted AND wanted <> (
-                SELECT count(*) FROM unnest(r_key, r_holder) AS r (key, holder)
-                JOIN backstory.reservations t USING (key, holder)
+            -- What the holder has already is no conflict.
+            IF reserve <> '{}' AND got <> cardinality(reserve) AND cardinality(reserve) <> (
+                SELECT count(*) FROM unnest(reserve) w
+                JOIN backstory.reservations r ON r.key = w.key AND r.holder = w.owner
             ) THEN
                 RAISE EXCEPTION USING ERRCODE = 'BS001';
             END IF;
@@ -310,68 +312,60 @@ BEGIN
             INSERT INTO backstory.commands
                 (command_id, name, status, stream_id, version, fingerprint, submission, recorded_at)
             SELECT id, name, status, stream, version, fingerprint, submission, now_at
-            FROM unnest(c_id, c_name, c_status, c_stream, c_version, c_fingerprint, c_submission)
-                AS c (id, name, status, stream, version, fingerprint, submission)
-            ORDER BY id
+            FROM unnest(commands) ORDER BY id
             ON CONFLICT DO NOTHING;
             GET DIAGNOSTICS got = ROW_COUNT;
-            IF got <> cardinality(c_id) THEN
+            IF got <> cardinality(commands) THEN
                 RAISE EXCEPTION USING ERRCODE = 'BS001';
             END IF;
 
-            IF cardinality(s_subject) > 0 THEN
+            IF subjects <> '{}' THEN
                 INSERT INTO backstory.subject_keys
-                SELECT subject, wrapped, now_at
-                FROM unnest(s_subject, s_wrapped) AS s (subject, wrapped) ORDER BY subject
+                SELECT subject, wrapped, now_at FROM unnest(subjects) ORDER BY subject
                 ON CONFLICT DO NOTHING;
                 GET DIAGNOSTICS got = ROW_COUNT;
-                IF got <> cardinality(s_subject) THEN
+                IF got <> cardinality(subjects) THEN
                     RAISE EXCEPTION USING ERRCODE = 'BS001';
                 END IF;
             END IF;
 
-            IF cardinality(e_stream) > 0 THEN
-                IF true = ANY (e_follows) AND EXISTS (
-                    SELECT FROM unnest(e_stream, e_version, e_follows) AS e (stream, version, follows)
-                    WHERE follows AND NOT EXISTS (
-                        SELECT FROM backstory.events o WHERE o.stream_id = stream AND o.version = e.version - 1)
-                ) THEN
-                    RAISE EXCEPTION USING ERRCODE = 'BS001';
-                END IF;
-                first_position := backstory.draw(cardinality(e_stream));
+            IF events <> '{}' THEN
+                first_position := backstory.draw(cardinality(events));
                 INSERT INTO backstory.events
                     (position, recorded_at, occurred_at, stream_id, version, kind, topic, schema_version,
                      payload, command_id, actor, on_behalf_of, origin, reason, correlation_id, causation_id,
                      customer_id, leaf)
-                SELECT first_position + n - 1, now_at, coalesce(occurred, now_at), stream, version, kind, topic,
+                SELECT first_position + n - 1, now_at, coalesce(occurred, now_at), stream, e.version, kind, topic,
                     schema_version, payload, command, actor, on_behalf_of, origin, reason, correlation,
                     causation, customer,
                     sha256('\x00'::bytea || int8send(now_us)
-                        || int8send(coalesce(backstory.microseconds(occurred), now_us)) || digest)
-                FROM unnest(e_stream, e_version, e_kind, e_topic, e_schema_version, e_payload, e_command, e_actor,
-                        e_on_behalf_of, e_origin, e_reason, e_correlation, e_causation, e_customer, e_occurred,
-                        e_digest)
-                    WITH ORDINALITY AS e (stream, version, kind, topic, schema_version, payload, command, actor,
-                        on_behalf_of, origin, reason, correlation, causation, customer, occurred, digest, n)
-                ORDER BY stream, version
+                        || int8send(coalesce((extract(epoch FROM occurred) * 1000000)::bigint, now_us))
+                        || digest)
+                FROM unnest(events) WITH ORDINALITY AS e (unit, stream, version, kind, topic, schema_version,
+                    payload, command, actor, on_behalf_of, origin, reason, correlation, causation, customer,
+                    occurred, follows, digest, n)
+                -- A version that follows nothing would leave a gap.
+                WHERE NOT follows OR EXISTS (
+                    SELECT FROM backstory.events o WHERE o.stream_id = stream AND o.version = e.version - 1)
+                ORDER BY stream, e.version
                 ON CONFLICT (stream_id, version) DO NOTHING;
                 GET DIAGNOSTICS got = ROW_COUNT;
-                IF got <> cardinality(e_stream) THEN
+                IF got <> cardinality(events) THEN
                     RAISE EXCEPTION USING ERRCODE = 'BS001';
                 END IF;
             END IF;
 
-            IF cardinality(m_key) + cardinality(n_key) > 0 THEN
+            IF mark <> '{}' OR unmark <> '{}' THEN
                 FOR one IN
-                    SELECT key, stream, false AS wants FROM unnest(n_key, n_stream) AS n (key, stream)
+                    SELECT key, owner, false AS wants FROM unnest(unmark)
                     UNION ALL
-                    SELECT key, stream, true FROM unnest(m_key, m_stream) AS m (key, stream)
-                    ORDER BY 1, 2, 3
+                    SELECT key, owner, true FROM unnest(mark)
+                    ORDER BY key, owner, wants
                 LOOP
                     IF one.wants THEN
-                        INSERT INTO backstory.marks VALUES (one.key, one.stream) ON CONFLICT DO NOTHING;
+                        INSERT INTO backstory.marks VALUES (one.key, one.owner) ON CONFLICT DO NOTHING;
                     ELSE
-                        DELETE FROM backstory.marks WHERE key = one.key AND stream_id = one.stream;
+                        DELETE FROM backstory.marks m WHERE m.key = one.key AND m.stream_id = one.owner;
                     END IF;
                 END LOOP;
             END IF;
@@ -384,64 +378,23 @@ BEGIN
             END IF;
         END;
 
-        SELECT array_agg(r.unit), jsonb_agg(r.refusal) INTO out_now, more
-        FROM backstory.refusals(c_unit, c_id, e_unit, e_stream, e_version, e_follows,
-                                r_unit, r_key, r_holder, s_unit, s_subject) AS r;
+        SELECT array_agg(r.unit), jsonb_agg(r.refusal) INTO left_out, more
+        FROM backstory.refusals(commands, events, reserve, subjects) AS r;
         -- None: whoever stood in the way has gone again.
-        CONTINUE WHEN out_now IS NULL;
+        CONTINUE WHEN left_out IS NULL;
         refused := coalesce(refused, '[]') || more;
-
-        SELECT coalesce(array_agg(c.a ORDER BY o), '{}'), coalesce(array_agg(c.b ORDER BY o), '{}'),
-            coalesce(array_agg(c.c ORDER BY o), '{}'), coalesce(array_agg(c.d ORDER BY o), '{}'),
-            coalesce(array_agg(c.e ORDER BY o), '{}'), coalesce(array_agg(c.f ORDER BY o), '{}'),
-            coalesce(array_agg(c.g ORDER BY o), '{}'), coalesce(array_agg(c.h ORDER BY o), '{}')
-        INTO c_unit, c_id, c_name, c_status, c_stream, c_version, c_fingerprint, c_submission
-        FROM unnest(c_unit, c_id, c_name, c_status, c_stream, c_version, c_fingerprint, c_submission)
-            WITH ORDINALITY AS c (a, b, c, d, e, f, g, h, o)
-        WHERE c.a <> ALL (out_now);
-
-        SELECT coalesce(array_agg(e.a ORDER BY z), '{}'), coalesce(array_agg(e.b ORDER BY z), '{}'),
-            coalesce(array_agg(e.c ORDER BY z), '{}'), coalesce(array_agg(e.d ORDER BY z), '{}'),
-            coalesce(array_agg(e.e ORDER BY z), '{}'), coalesce(array_agg(e.f ORDER BY z), '{}'),
-            coalesce(array_agg(e.g ORDER BY z), '{}'), coalesce(array_agg(e.h ORDER BY z), '{}'),
-            coalesce(array_agg(e.i ORDER BY z), '{}'), coalesce(array_agg(e.j ORDER BY z), '{}'),
-            coalesce(array_agg(e.k ORDER BY z), '{}'), coalesce(array_agg(e.l ORDER BY z), '{}'),
-            coalesce(array_agg(e.m ORDER BY z), '{}'), coalesce(array_agg(e.n ORDER BY z), '{}'),
-            coalesce(array_agg(e.o ORDER BY z), '{}'), coalesce(array_agg(e.p ORDER BY z), '{}'),
-            coalesce(array_agg(e.q ORDER BY z), '{}'), coalesce(array_agg(e.r ORDER BY z), '{}')
-        INTO e_unit, e_stream, e_version, e_kind, e_topic, e_schema_version, e_payload, e_command, e_actor,
-            e_on_behalf_of, e_origin, e_reason, e_correlation, e_causation, e_customer, e_occurred, e_follows,
-            e_digest
-        FROM unnest(e_unit, e_stream, e_version, e_kind, e_topic, e_schema_version, e_payload, e_command, e_actor,
-                e_on_behalf_of, e_origin, e_reason, e_correlation, e_causation, e_customer, e_occurred, e_follows,
-                e_digest)
-            WITH ORDINALITY AS e (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, z)
-        WHERE e.a <> ALL (out_now);
-
-        SELECT k.unit, k.key, k.owner INTO r_unit, r_key, r_holder
-            FROM backstory.without(out_now, r_unit, r_key, r_holder) AS k;
-        SELECT k.unit, k.key, k.owner INTO l_unit, l_key, l_holder
-            FROM backstory.without(out_now, l_unit, l_key, l_holder) AS k;
-        SELECT k.unit, k.key, k.owner INTO m_unit, m_key, m_stream
-            FROM backstory.without(out_now, m_unit, m_key, m_stream) AS k;
-        SELECT k.unit, k.key, k.owner INTO n_unit, n_key, n_stream
-            FROM backstory.without(out_now, n_unit, n_key, n_stream) AS k;
-        SELECT k.unit, k.key, k.owner INTO s_unit, s_wrapped, s_subject
-            FROM backstory.without(out_now, s_unit, s_wrapped, s_subject) AS k;
+        commands := ARRAY(SELECT c FROM unnest(commands) c WHERE c.unit <> ALL (left_out));
+        events := ARRAY(SELECT e FROM unnest(events) e WHERE e.unit <> ALL (left_out));
+        reserve := ARRAY(SELECT k FROM unnest(reserve) k WHERE k.unit <> ALL (left_out));
+        release := ARRAY(SELECT k FROM unnest(release) k WHERE k.unit <> ALL (left_out));
+        mark := ARRAY(SELECT k FROM unnest(mark) k WHERE k.unit <> ALL (left_out));
+        unmark := ARRAY(SELECT k FROM unnest(unmark) k WHERE k.unit <> ALL (left_out));
+        subjects := ARRAY(SELECT k FROM unnest(subjects) k WHERE k.unit <> ALL (left_out));
     END LOOP;
 
     IF with_receipts THEN
         SELECT jsonb_object_agg(c.id, e.position) INTO receipts
-        FROM unnest(c_id, c_stream, c_version) AS c (id, stream, version)
+        FROM unnest(commands) c
         JOIN backstory.events e ON e.stream_id = c.stream AND e.version = c.version;
     END IF;
 END $$;
-
-CREATE OR REPLACE FUNCTION backstory.without(
-    left_out integer[], INOUT unit integer[], INOUT key bytea[], INOUT owner uuid[])
-LANGUAGE sql AS $$
-    SELECT coalesce(array_agg(u ORDER BY n), '{}'), coalesce(array_agg(k ORDER BY n), '{}'),
-        coalesce(array_agg(o ORDER BY n), '{}')
-    FROM unnest(unit, key, owner) WITH ORDINALITY AS r (u, k, o, n)
-    WHERE u <> ALL (left_out)
-$$;

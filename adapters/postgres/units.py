@@ -1,6 +1,7 @@
 """Units made ready for the append function: checked, encoded, with the keys they touch."""
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 from secrets import randbits
 from uuid import UUID
 
@@ -8,83 +9,69 @@ from adapters.postgres import encoding as e
 from adapters.postgres.leaf import digest
 from commands.ports import Append, CommandRow, EventRow
 
-_COMMANDS = (e.UUID_, e.TEXT, e.INT2, e.UUID_, e.INT4, e.BYTEA, e.INT8)
-_EVENTS = (
+_command_row = e.row_of(e.UUID_, e.TEXT, e.INT2, e.UUID_, e.INT4, e.BYTEA, e.INT8)
+_event_row = e.row_of(
     *(e.UUID_, e.INT4, e.TEXT, e.TEXT, e.INT2, e.BYTEA, e.UUID_, e.UUID_, e.UUID_),
     *(e.TEXT, e.BYTEA, e.UUID_, e.TEXT, e.UUID_, e.TIMESTAMPTZ, e.BOOL, e.BYTEA),
 )
-_KEYS = (e.BYTEA, e.UUID_)
-_SUBJECTS = (e.UUID_, e.BYTEA)
-_TABLES = (_COMMANDS, _EVENTS, _KEYS, _KEYS, _KEYS, _KEYS, _SUBJECTS)
-"""Column types of each group of the append function's parameters, after ``x_unit``."""
+_key_row = e.row_of(e.BYTEA, e.UUID_)
+_subject_row = e.row_of(e.UUID_, e.BYTEA)
+ROW_TYPES = ("new_command", "new_event", *["new_key"] * 4, "new_subject")
+"""Of the append function's parameters, one group of rows each; see schema.sql."""
+_COLUMNS = (8, 18, 3, 3, 3, 3, 3)
 
-PARAMETERS = sum(1 + len(types) for types in _TABLES) + 1
+_submissions = count(randbits(62))
 
-Rows = tuple[int, tuple[bytes, ...]]
-"""How many rows, and for each column its encoded elements."""
-
-_NO_ROWS: dict[tuple[int, ...], Rows] = {types: (0, (b"",) * len(types)) for types in _TABLES}
+Rows = tuple[bytes, ...]
+"""Encoded rows, without their first column: which unit they belong to."""
 
 
 class Unit:
     """One unit, encoded. ``ValueError`` where it could not be stored as it is."""
 
-    __slots__ = ("append", "keys", "size", "submission", "tables", "wants_receipts")
+    __slots__ = ("append", "keys", "places", "size", "submission", "tables")
 
     def __init__(self, append: Append) -> None:
         _check(append)
         self.append = append
-        self.submission = randbits(63)
+        self.submission = next(_submissions)
         self.tables = self._encoded()
         self.keys = _keys(append)
-        self.size = sum(len(column) for _, columns in self.tables for column in columns)
-        last = {(event.stream_id, event.version) for event in append.events}
-        self.wants_receipts = any((c.stream_id, c.version) not in last for c in append.commands)
+        self.size = sum(len(row) for rows in self.tables for row in rows)
+        events = {(row.stream_id, row.version): place for place, row in enumerate(append.events)}
+        self.places = [events.get((row.stream_id, row.version)) for row in append.commands]
+        """Which of the unit's events is at the version of each receipt; None: none is."""
 
     def _encoded(self) -> tuple[Rows, ...]:
         unit = self.append
         return (
-            _rows(_COMMANDS, [_command(row, self.submission) for row in unit.commands]),
-            _rows(_EVENTS, _events(unit)),
-            _rows(_KEYS, [(e.binary(key), e.uuid(holder)) for key, holder in unit.reserve]),
-            _rows(_KEYS, [(e.binary(key), e.uuid(holder)) for key, holder in unit.release]),
-            _rows(_KEYS, [(e.binary(key), e.uuid(stream)) for key, stream in unit.mark]),
-            _rows(_KEYS, [(e.binary(key), e.uuid(stream)) for key, stream in unit.unmark]),
-            _rows(_SUBJECTS, [(e.uuid(of), e.binary(key)) for of, key in unit.subject_keys]),
+            tuple([_command(row, self.submission) for row in unit.commands]),
+            tuple(_events(unit)),
+            _pairs(unit.reserve),
+            _pairs(unit.release),
+            _pairs(unit.mark),
+            _pairs(unit.unmark),
+            tuple([_subject_row(e.uuid(of), e.binary(key)) for of, key in unit.subject_keys]),
         )
 
 
-def parameters(units: Sequence[Unit]) -> list[e.Packed | bool]:
-    """The append function's arguments for these units."""
-    made: list[e.Packed | bool] = []
-    for number, types in enumerate(_TABLES):
-        made += _columns(types, [unit.tables[number] for unit in units])
-    made.append(any(unit.wants_receipts for unit in units))
+def parameters(units: Sequence[Unit], row_types: Sequence[int]) -> list[e.Packed | bool]:
+    """The append function's arguments for these units; ``row_types`` are the numbers that this
+    database gave to ROW_TYPES."""
+    made: list[e.Packed | bool] = [
+        e.rows(type_number, _COLUMNS[table], [unit.tables[table] for unit in units])
+        for table, type_number in enumerate(row_types)
+    ]
+    made.append(any(None in unit.places for unit in units))
     return made
 
 
-def _columns(types: tuple[int, ...], tables: Sequence[Rows]) -> Iterable[e.Packed]:
-    total = sum(rows for rows, _ in tables)
-    if total == 0:
-        return [e.array(number, 0, b"") for number in (e.INT4, *types)]
-    ordinals = b"".join([e.int4(unit) * rows for unit, (rows, _) in enumerate(tables)])
-    joined = [b"".join(parts) for parts in zip(*[columns for _, columns in tables], strict=True)]
-    return [
-        e.array(number, total, elements)
-        for number, elements in zip((e.INT4, *types), (ordinals, *joined), strict=True)
-    ]
+def _pairs(pairs: Iterable[tuple[bytes, UUID]]) -> Rows:
+    return tuple([_key_row(e.binary(key), e.uuid(owner)) for key, owner in pairs])
 
 
-def _rows(types: tuple[int, ...], rows: Sequence[tuple[bytes, ...]]) -> Rows:
-    if not rows:
-        return _NO_ROWS[types]
-    if len(rows) == 1:
-        return 1, rows[0]
-    return len(rows), tuple(b"".join(column) for column in zip(*rows, strict=True))
-
-
-def _command(row: CommandRow, submission: int) -> tuple[bytes, ...]:
-    return (
+def _command(row: CommandRow, submission: int) -> bytes:
+    return _command_row(
         e.uuid(row.command_id),
         e.text(row.name),
         e.int2(row.status),
@@ -95,7 +82,7 @@ def _command(row: CommandRow, submission: int) -> tuple[bytes, ...]:
     )
 
 
-def _events(unit: Append) -> list[tuple[bytes, ...]]:
+def _events(unit: Append) -> list[bytes]:
     envelopes = [_envelope(command) for command in unit.commands]
     seen = set()
     rows = []
@@ -121,7 +108,7 @@ def _envelope(command: CommandRow) -> Envelope:
     )
 
 
-def _event(row: EventRow, envelope: Envelope, follows: bool) -> tuple[bytes, ...]:
+def _event(row: EventRow, envelope: Envelope, follows: bool) -> bytes:
     columns = (
         e.uuid(row.stream_id),
         e.int4(row.version),
@@ -132,7 +119,7 @@ def _event(row: EventRow, envelope: Envelope, follows: bool) -> tuple[bytes, ...
         *envelope,
         e.uuid(row.customer_id),
     )
-    return (
+    return _event_row(
         *columns,
         e.instant(row.occurred_at),
         e.TRUE if follows else e.FALSE,

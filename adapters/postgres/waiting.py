@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
-from threading import Condition
+from threading import Condition, Event
 from time import monotonic
 
 from adapters.postgres.units import Unit
@@ -38,6 +38,7 @@ class Waiting:
         self._queue: deque[Pending] = deque()
         self._busy: set[bytes] = set()
         self._changed = Condition()
+        self._over = Event()
         self._closed = False
 
     def __len__(self) -> int:
@@ -62,6 +63,18 @@ class Waiting:
                     return None
                 self._changed.wait()
 
+    def take_overdue(self, age: float) -> list[Pending] | None:
+        """The next batch once a unit has waited for ``age`` seconds; None when closed and empty."""
+        while True:
+            with self._changed:
+                if self._closed and not self._queue:
+                    return None
+                is_overdue = bool(self._queue) and monotonic() - self._queue[0].since > age
+                if is_overdue and (batch := self._pick()):
+                    return batch
+            # Not on the condition: what is put there must wake a lane that takes it at once.
+            self._over.wait(age)
+
     def done(self, batch: Iterable[Pending]) -> None:
         """The batch's keys are free for those that wait for them."""
         with self._changed:
@@ -75,6 +88,7 @@ class Waiting:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        self._over.set()
 
     def _pick(self) -> list[Pending]:
         batch: list[Pending] = []

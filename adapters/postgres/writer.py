@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from threading import Event, Thread
 
 from adapters.postgres.lane import Lane
@@ -10,18 +11,26 @@ from adapters.postgres.units import Unit
 from adapters.postgres.waiting import Pending, Waiting
 from commands.ports import Outcome, Overloaded
 
+Take = Callable[[], list[Pending] | None]
+
 PATIENCE_SECONDS = 10.0
 """How long a unit is tried before its submitter is told that the outcome is not known."""
+OVERDUE_SECONDS = 0.05
+"""The spare lane helps when a unit has waited so long: the others are held up."""
 
 
 class Writer:
-    """Threads that store what is submitted; each has a connection of its own."""
+    """Threads that store what is submitted; each has a connection of its own.
+
+    One lane is enough: while its batch is flushed to disk, the next one gathers. A spare one steps
+    in where the first is held up.
+    """
 
     def __init__(
         self,
         url: str,
         *,
-        lanes: int = 2,
+        lanes: int = 1,
         waiting_limit: int = 10_000,
         patience: float = PATIENCE_SECONDS,
         on_commit: Callable[[], None] = lambda: None,
@@ -30,10 +39,12 @@ class Writer:
         self._patience = patience
         self._on_commit = on_commit
         self._stopped = Event()
-        self._lanes = [Lane(url) for _ in range(lanes)]
+        take_overdue = partial(self._waiting.take_overdue, OVERDUE_SECONDS)
+        takes: list[Take] = [*[self._waiting.take] * lanes, take_overdue]
+        self._lanes = [Lane(url) for _ in takes]
         self._threads = [
-            Thread(target=self._run, args=(lane,), name=f"backstory-writer-{number}", daemon=True)
-            for number, lane in enumerate(self._lanes)
+            Thread(target=self._run, args=(lane, take), name=f"backstory-writer-{n}", daemon=True)
+            for n, (lane, take) in enumerate(zip(self._lanes, takes, strict=True))
         ]
         self._watch = Thread(target=self._cut_hung, name="backstory-writer-watch", daemon=True)
         for thread in (*self._threads, self._watch):
@@ -59,8 +70,8 @@ class Writer:
         self._stopped.set()
         self._watch.join()
 
-    def _run(self, lane: Lane) -> None:
-        while (batch := self._waiting.take()) is not None:
+    def _run(self, lane: Lane, take: Take) -> None:
+        while (batch := take()) is not None:
             answers = Storing(lane, batch, self._patience).answers()
             self._waiting.done(batch)
             for pending, answer in zip(batch, answers, strict=True):

@@ -454,3 +454,16 @@ def test_the_schema_can_be_installed_by_many_at_once(postgres_url: str, database
 
     assert len(incarnations) == 1
     assert install(database_url) in incarnations
+
+
+def test_an_upgrade_of_the_schema_does_not_disturb_a_log_that_is_open(
+    log: PostgresLog, database_url: str
+) -> None:
+    log.append([unit()])
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE backstory.meta SET schema_hash = 'of an older build'")
+
+    incarnation = install(database_url)
+
+    assert isinstance(log.append([unit()])[0], Committed)
+    assert install(database_url) == incarnation

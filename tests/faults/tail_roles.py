@@ -16,14 +16,12 @@ from struct import pack
 
 import psycopg
 
-from adapters.postgres.lane import connect
+from adapters.postgres.lane import Appender, connect
 from adapters.postgres.log import PostgresLog
-from adapters.postgres.outcomes import outcomes
-from adapters.postgres.units import PARAMETERS, Unit, parameters
+from adapters.postgres.units import Unit
 from commands.ports import Append, Committed
 from tests.adapters.log_units import stream_of, unit
 
-APPEND = f"SELECT * FROM backstory.append({', '.join(['%s'] * PARAMETERS)})"
 THREADS = 6
 PAGE = 2_000
 
@@ -75,20 +73,20 @@ def disturb(url: str, notes: Notes, seed: int, seconds: float) -> None:
     """On bare connections: transactions that abort, are slow, hang, or are cut off."""
     chance = random.Random(seed)
     until = time.monotonic() + seconds
-    connection = connect(url)
+    appender = Appender(connect(url))
     while time.monotonic() < until:
         with suppress(psycopg.Error):
-            if connection.closed:
-                connection = connect(url)
-            _disturb_once(connection, notes, chance)
+            if appender.connection.closed:
+                appender = Appender(connect(url))
+            _disturb_once(appender, notes, chance)
         time.sleep(chance.random() * 0.01)
 
 
-def _disturb_once(connection: psycopg.Connection, notes: Notes, chance: random.Random) -> None:
+def _disturb_once(appender: Appender, notes: Notes, chance: random.Random) -> None:
+    connection = appender.connection
     made = [Unit(unit(events=chance.randint(1, 20))) for _ in range(chance.randint(1, 3))]
     connection.execute("BEGIN")
-    reply = connection.execute(APPEND, parameters(made), binary=True).fetchone()
-    assert reply is not None
+    stored = appender.append(made)
     temper = chance.random()
     if temper < 0.02:
         time.sleep(2.2)  # hung: the server ends such a transaction after two seconds
@@ -101,7 +99,6 @@ def _disturb_once(connection: psycopg.Connection, notes: Notes, chance: random.R
         connection.execute("ROLLBACK")
         return
     connection.execute("COMMIT")
-    stored = outcomes(made, reply)
     notes.add([r.position for o in stored if isinstance(o, Committed) for r in o.receipts])
 
 
