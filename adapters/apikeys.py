@@ -7,17 +7,24 @@ whole key is ever stored. A plain hash is enough, because nobody can guess 256 r
 
 import re
 import secrets
-from base64 import b32decode, b32encode
+from base64 import b32decode, b32encode, urlsafe_b64encode
 from hashlib import sha256
 from uuid import UUID
 
+SECRET_BYTES = 32
 _KEY = re.compile(r"bs_([a-z2-7]{26})_[A-Za-z0-9_-]{43}", re.ASCII)
 
 
 def new_key(user_id: UUID) -> tuple[str, str]:
     """A new key of a user, to be shown once, and its digest, to be stored."""
+    return key_of(user_id, secrets.token_bytes(SECRET_BYTES))
+
+
+def key_of(user_id: UUID, secret: bytes) -> tuple[str, str]:
+    """The key that has this secret in it, and its digest; the secret must be unguessable."""
+    assert len(secret) == SECRET_BYTES
     owner = b32encode(user_id.bytes).decode().rstrip("=").lower()
-    key = f"bs_{owner}_{secrets.token_urlsafe(32)}"
+    key = f"bs_{owner}_{urlsafe_b64encode(secret).decode().rstrip('=')}"
     return key, digest(key)
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from adapters.http.problems import invalid
 from adapters.importing.fillers import Binding, Fields, Filler, filled, references, resolved
@@ -19,6 +19,7 @@ from adapters.importing.templates import Columns
 from commands.base import COMMANDS, Command, Meta
 from commands.requests import Request, relaxed
 
+M = TypeVar("M", bound=BaseModel)
 OCCURRED_AT = "occurred_at"
 _MOMENT = Target((OCCURRED_AT,), datetime)
 
@@ -155,10 +156,10 @@ def creating(kind: str) -> type[Command[Any]]:
     return kinds[kind]
 
 
-def validated(command: type[Command[Any]], fields: Fields) -> Command[Any]:
-    """The command with these fields. Raises Invalid."""
+def validated(model: type[M], fields: Fields) -> M:
+    """The command, or its meta, with these fields. Raises Invalid."""
     try:
-        return command.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as error:
         raise invalid(error) from error
 

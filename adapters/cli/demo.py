@@ -1,0 +1,78 @@
+"""``backstory demo``."""
+
+import sys
+from contextlib import ExitStack
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+
+from adapters.bootstrap import Backstory
+from adapters.cli.failures import REFUSED, Failure
+from adapters.cli.opening import Data, opened, settings
+from adapters.cli.serve import address, listen, run, stop_on_sigterm
+from adapters.demo.showing import tour
+from adapters.demo.story import Setting
+from adapters.demo.telling import Demo, OtherDemo, Telling, tell
+from adapters.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo)
+
+
+def demo(
+    customers: Annotated[int, typer.Option(min=1, max=75_000, help="How many.")] = 60,
+    years: Annotated[int, typer.Option(min=1, max=50, help="How many years of history.")] = 1,
+    seed: Annotated[int, typer.Option(min=1, max=999, help="Another seed, another company.")] = 1,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Day before which the history ends."),
+    ] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Run the service afterwards.")] = False,
+    data: Data = None,
+) -> None:
+    """Tell a simulated equipment maker's history by ordinary commands.
+
+    The same arguments tell the same history; telling it again changes nothing.
+    """
+    wanted = Demo(customers, years, seed, None if until is None else until.date())
+    if serve:
+        _serve(wanted, settings(data))
+        return
+    with opened(data) as backstory:
+        setting = _tell(backstory, wanted)
+        print(tour(backstory, setting, _address(backstory.settings)))
+        print("If nothing answers there yet, start the service: backstory serve")
+
+
+def _serve(wanted: Demo, chosen: Settings) -> None:
+    stop_on_sigterm()
+    with ExitStack() as stack:
+        listening = stack.enter_context(listen(chosen.host, chosen.port))
+        backstory = stack.enter_context(Backstory(chosen))
+        setting = _tell(backstory, wanted)
+        run(backstory, listening, tour(backstory, setting, address(listening)))
+
+
+def _address(chosen: Settings) -> str:
+    return f"http://{chosen.host}:{chosen.port}"
+
+
+def _tell(backstory: Backstory, wanted: Demo) -> Setting:
+    try:
+        setting, telling = tell(backstory, wanted, _progress)
+    except OtherDemo as error:
+        raise Failure(str(error), REFUSED) from error
+    span = f"{setting.begin} to {_before(setting.end)}"
+    print(f"demo: {telling.commands:,} commands, {telling.new:,} of them new, {span}")
+    return setting
+
+
+def _before(day: date) -> date:
+    return date.fromordinal(day.toordinal() - 1)
+
+
+def _progress(telling: Telling) -> None:
+    if sys.stderr.isatty():
+        print(f"{telling.commands:,} commands", file=sys.stderr, end="\r", flush=True)

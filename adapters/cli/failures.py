@@ -1,0 +1,57 @@
+"""Failures: which errors are a user's or the surroundings', and how each is said."""
+
+import psycopg
+from pydantic import ValidationError
+
+from adapters.importing.mapping import BadMapping
+from adapters.importing.reading import UnreadableFile
+from adapters.importing.reasons import Reasons
+from adapters.postgres.embedded import EmbeddedPostgresError
+from adapters.postgres.secret import WrongSecret
+from aggregates.errors import DomainError
+from commands.ports import OutcomeUnknown, Overloaded
+
+REFUSED, MISUSED, UNAVAILABLE = 1, 2, 3
+
+
+class Failure(Exception):
+    """Something to tell the user, and the exit code that goes with it."""
+
+    def __init__(self, message: str, code: int = MISUSED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def told(error: Exception) -> Failure | None:
+    """What to tell the user; None where the error is a defect of ours."""
+    match error:
+        case Failure():
+            return error
+        case BadMapping() | UnreadableFile():
+            return Failure(str(error), MISUSED)
+        case DomainError():
+            return Failure(Reasons().of(error), REFUSED)
+        case ValidationError():
+            return Failure(_settings(error), MISUSED)
+        case EmbeddedPostgresError() | WrongSecret():
+            return Failure(str(error), UNAVAILABLE)
+        case psycopg.OperationalError() | psycopg.errors.InsufficientPrivilege():
+            return Failure(f"the database cannot be used: {_line(error)}", UNAVAILABLE)
+        case OutcomeUnknown() | Overloaded():
+            return Failure(f"{_line(error)}; run the same command again to go on", UNAVAILABLE)
+        case PermissionError():
+            return Failure(str(error), UNAVAILABLE)
+    return None
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _settings(error: ValidationError) -> str:
+    """Settings are the only model that is filled from outside without being looked after."""
+    return "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors())
+
+
+def _variable(path: tuple[int | str, ...]) -> str:
+    return f"BACKSTORY_{path[0]}".upper() if path else "settings"

@@ -1,0 +1,75 @@
+"""``backstory import``."""
+
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+
+from adapters.cli.failures import REFUSED
+from adapters.cli.opening import Data, opened
+from adapters.importing.jobs import Job, run
+from adapters.importing.report import Report
+from adapters.importing.running import OnDuplicate
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(import_file)
+
+
+def import_file(
+    kind: Annotated[str, typer.Argument(help="What the rows are: customers, opportunities, …")],
+    file: Annotated[Path, typer.Argument(help="A CSV file in UTF-8 whose first line is a header.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="Which column fills which field (TOML); without it, by their names."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Give the verdicts and store nothing.")
+    ] = False,
+    on_duplicate: Annotated[
+        OnDuplicate, typer.Option(help="What to do with rows whose record exists and differs.")
+    ] = "refuse",
+    data: Data = None,
+) -> None:
+    """Enter the rows of a CSV file by commands.
+
+    Safe to run again: rows imported before are skipped. Refused rows are written to
+    FILE.refused.csv with line and reason; then the exit code is 1.
+    """
+    job = Job(kind, file, mapping, on_duplicate, is_rehearsal=dry_run)
+    with opened(data) as backstory:
+        report, refused = run(backstory, job, Progress())
+    _tell(report, refused, dry_run)
+    if refused is not None:
+        raise typer.Exit(REFUSED)
+
+
+def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:
+    print(f"{report}{' (dry run: nothing was stored)' if dry_run else ''}")
+    if report.incomplete:
+        print(
+            f"{report.incomplete:,} of those created lack required fields: "
+            "GET /v1/queries/incomplete lists them"
+        )
+    if refused is not None:
+        line, reason = report.refusals[0]
+        print(f"refused rows with reasons: {refused} (line {line.number}: {reason})")
+
+
+class Progress:
+    """A line on stderr: rewritten in a terminal, else a new one now and then."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._pause = 0.2 if self._is_terminal else 10.0
+        self._told_at = monotonic()
+
+    def __call__(self, report: Report) -> None:
+        if monotonic() - self._told_at < self._pause:
+            return
+        self._told_at = monotonic()
+        said = f"{report.read:,} rows read, {report.outcomes['refused']:,} refused"
+        end = "\r" if self._is_terminal else "\n"
+        print(f"{said}, {report.rate:,.0f} rows/s", file=sys.stderr, end=end, flush=True)

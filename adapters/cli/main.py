@@ -1,0 +1,33 @@
+"""The entry point: every command, and what the user is told when one fails."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from adapters.cli import demo, do, imports, serve, users, views
+from adapters.cli.failures import told
+
+app = typer.Typer(
+    name="backstory",
+    help="A CRM whose record is its event log.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for part in (serve, imports, demo, do, views, users):
+    part.register(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process with its exit code."""
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        failure = told(error)
+        if failure is None:
+            raise
+        print(f"backstory: {failure}", file=sys.stderr)
+        sys.exit(failure.code)

@@ -1,0 +1,42 @@
+"""Where to look once the demo's history is told: addresses that answer, and a key that opens."""
+
+from adapters import apikeys
+from adapters.bootstrap import Backstory
+from adapters.demo.story import Setting
+from adapters.demo.telling import DIRECTOR
+from aggregates.user import User
+from commands.requests import Caller, Request
+from commands.user import AddUserApiKey
+
+KEY_NAME = "demo"
+
+
+def tour(backstory: Backstory, setting: Setting, address: str) -> str:
+    """What to open and what to type."""
+    key = demo_key(backstory, setting)
+    customer = setting.id("customer/0")
+    middle = setting.begin + (setting.end - setting.begin) / 2
+    places = (
+        ("what it can do", "/docs"),
+        ("customers", "/v1/customers"),
+        ("one of them, event by event", f"/v1/customers/{customer}/history"),
+        ("the pipeline now", "/v1/queries/pipeline"),
+        ("the pipeline as of a past day", f"/v1/queries/pipeline?as_of={middle}"),
+    )
+    width = max(len(what) for what, _ in places)
+    lines = [f"  {what:{width}}  {address}{path}" for what, path in places]
+    curl = f"curl -s -H 'Authorization: Bearer {key}' {address}/v1/queries/pipeline"
+    return "\n".join(["", "Where to look:", *lines, "", f"API key: {key}", "", f"  {curl}", ""])
+
+
+def demo_key(backstory: Backstory, setting: Setting) -> str:
+    """The director's API key. It follows from the master key, so that it is the same each time
+    and nobody else's."""
+    user_id = setting.id(f"staff/{DIRECTOR}")
+    halves = (backstory.keyring.lookup("demo-key", f"{user_id}/{half}") for half in range(2))
+    key, digest = apikeys.key_of(user_id, b"".join(halves))
+    user = backstory.application.repository.get(User, user_id, max_age=0)
+    if digest not in dict(user.api_keys).values():
+        command = AddUserApiKey(key_name=KEY_NAME, digest=digest)
+        backstory.application.dispatch(Request(command, id=user_id), Caller(user_id))
+    return key
