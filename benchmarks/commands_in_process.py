@@ -93,7 +93,7 @@ def library_rate(application: LibraryApplication) -> float:  # type: ignore[type
 def backstory_rate(opened: Backstory) -> float:
     """Our commands per second."""
     dispatch = opened.application.dispatch
-    customer = _customer(opened)
+    customer = a_customer(opened)
     mine: list[UUID] = [customer] * WRITERS
 
     def work(thread: int, call: int) -> None:
@@ -112,7 +112,8 @@ def backstory_rate(opened: Backstory) -> float:
     return rate(WRITERS, SECONDS, work)
 
 
-def _customer(opened: Backstory) -> UUID:
+def a_customer(opened: Backstory) -> UUID:
+    """A customer to open opportunities of."""
     command = RegisterCustomer(
         name=f"测试设备{uuid4()}有限公司",
         industry="manufacturing",
