@@ -124,8 +124,8 @@ def connect(url: str) -> psycopg.Connection:
 
 _WAITED = ("55P03", "57014", "40P01")
 """Lock timeout, statement timeout, deadlock."""
-_CHANGED = ("42804", "42704", "42883")
-"""Wrong type, no such type, no such function: the schema was upgraded under us."""
+_CHANGED = ("42804", "42704", "42883", "XX000")
+"""Wrong type, no such type, no such function, type lost: the schema was upgraded under us."""
 _MAY_PASS = ("40", "53", "55", "57")
 """SQLSTATE classes: rolled back for concurrency, resources, state, operator (timeouts too)."""
 
