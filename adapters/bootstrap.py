@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 from adapters import registry
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
-from adapters.postgres import progress, schema
+from adapters.postgres import progress, schema, tables
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.log import PostgresLog
 from adapters.postgres.positions import Positions
@@ -101,6 +101,7 @@ class Backstory:
     def status(self) -> progress.Status:
         """Where the log ends, and where every view stands."""
         with psycopg.connect(self.url, autocommit=True) as connection:
+            tables.install(connection)  # There are none before anything was ever projected.
             return progress.status(connection, Projection.registry)
 
     def rebuild(self, tables: Sequence[str] = (), *, rollback: bool = False) -> list[Rebuilt]:

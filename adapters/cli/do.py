@@ -136,14 +136,13 @@ def _described(command: type[Command[Any]]) -> str:
     return "\n".join([head, *_fields(command, "")])
 
 
-def _fields(model: Any, prefix: str) -> Iterator[str]:
+def _fields(model: Any, prefix: str, is_required: bool = True) -> Iterator[str]:
     for name, field in model.model_fields.items():
-        parts = target(model, name).parts
+        parts, required = target(model, name).parts, is_required and field.is_required()
         if parts is not None:
-            yield from _fields(parts, f"{prefix}{name}.")
+            yield from _fields(parts, f"{prefix}{name}.", required)
         else:
-            required = " (required)" if field.is_required() else ""
-            yield f"  {prefix}{name}{required}"
+            yield f"  {prefix}{name}{' (required)' if required else ''}"
 
 
 def _summary(command: type[Command[Any]]) -> str:
