@@ -28,16 +28,16 @@ class Positions:
         return int(rows[0][1]) if rows else 0
 
     def tell(self, positions: Mapping[str, int]) -> None:
-        """Called after each commit by who moves the views."""
+        """Called by who moves the views, after each commit."""
         with self._changed:
-            self._known.update(positions)
+            self._known = dict(positions)
             self._is_told = True
             self._changed.notify_all()
 
     def stop_telling(self) -> None:
-        """Somebody else may move the views from now on."""
+        """Somebody else may move the views from now on, or the server may have lost a moment."""
         with self._changed:
-            self._is_told = False
+            self._is_told, self._known = False, {}
             self._changed.notify_all()
 
     def wait_until(self, table: str, position: int, timeout: float) -> bool:
@@ -68,7 +68,8 @@ class Positions:
                 self._changed.notify_all()
             raise
         with self._changed:
-            self._known.update(found)
+            if not self._is_told:
+                self._known = found
             self._changed.notify_all()
             self._changed.wait(pause)
             self._is_asking = False

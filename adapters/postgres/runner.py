@@ -23,7 +23,7 @@ from projections.base import Projection
 _log = logging.getLogger(__name__)
 
 BATCH = 5_000
-HEARTBEAT_SECONDS = 1.0
+HEARTBEAT_SECONDS = 0.25
 FOLLOWER_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 5.0
 _SETTINGS = {
@@ -218,6 +218,7 @@ class ProjectionRunner:
         if not lead.positions:
             self._stopping.wait(min(timeout, 0.05))
             return False
+        self._tell(lead)
         behind = min(lead.positions.values())
         head = self._log.wait_for_head(behind, timeout) if timeout else self._log.head()
         group, start, ceiling = lead.last_group(behind if head is None else head.position)
@@ -234,8 +235,11 @@ class ProjectionRunner:
             return True
         self._pause = 0.0
         lead.positions.update(dict.fromkeys(group, end))
-        self._positions.tell({v.key: at for v, at in lead.positions.items()})
+        self._tell(lead)
         return True
+
+    def _tell(self, lead: Lead) -> None:
+        self._positions.tell({v.key: at for v, at in lead.positions.items()})
 
     def _mind_outdated(self, lead: Lead) -> None:
         """Have views that were never as we define them rebuilt, while the others go on."""
