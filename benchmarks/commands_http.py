@@ -14,7 +14,7 @@ from adapters.settings import Settings
 from benchmarks.commands_in_process import ME, a_customer
 from benchmarks.http_load import Load
 from benchmarks.measure import RUNS, Result, fresh_database, server
-from benchmarks.processes import free_port, measured, process
+from benchmarks.processes import BACKSTORY, PYTHON, free_port, measured, process
 from commands.requests import Request
 from commands.user import AddUserApiKey
 
@@ -41,8 +41,13 @@ def run() -> list[Result]:
     with server() as url, tempfile.TemporaryDirectory() as folder:
         settings = Settings(database_url=fresh_database(url, "http"), data=Path(folder))
         customer, key = prepared(settings)
-        bare = ["benchmarks.bare_http", fresh_database(url, "bare"), str(bare_port := free_port())]
-        ours = ["adapters.cli", "serve", "--port", str(port := free_port()), "--data", folder]
+        bare = [
+            *PYTHON,
+            "benchmarks.bare_http",
+            fresh_database(url, "bare"),
+            str(bare_port := free_port()),
+        ]
+        ours = [BACKSTORY, "serve", "--port", str(port := free_port()), "--data", folder]
         with (
             process(bare, bare_port),
             process(ours, port, BACKSTORY_DATABASE_URL=settings.database_url or ""),

@@ -17,6 +17,10 @@ START_SECONDS = 60.0
 CLIENTS = 32
 
 
+PYTHON = (sys.executable, "-m")
+BACKSTORY = str(Path(sys.executable).with_name("backstory"))
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
@@ -25,8 +29,7 @@ def free_port() -> int:
 @contextmanager
 def process(arguments: Sequence[str], port: int, **environment: str) -> Iterator[int]:
     """A process that listens on the port; ended afterwards."""
-    command = [sys.executable, "-m", *arguments]
-    with subprocess.Popen(command, env={**os.environ, **environment}) as server:
+    with subprocess.Popen(arguments, env={**os.environ, **environment}) as server:
         try:
             _wait_until_it_listens(server, port)
             yield port
