@@ -101,15 +101,27 @@ def bound(sql: str, types: dict[str, str]) -> str:
 
 def bare_tables(sql: str) -> list[str]:
     """Names that are read from without braces: they would go round what the asker may see."""
-    text = _QUOTED.sub("''", sql)
+    text = _QUOTED.sub(lambda match: " " if match[0].startswith("-") else "''", sql)
     named = {name.lower() for name in _NAMED.findall(text)}
     found: list[str] = []
     for clause in _CLAUSE.findall(text):
-        for item in clause.split(","):
+        for item in _items(clause):
             source = re.match(r"\s*(?:LATERAL\s+|ONLY\s+)*([\w\".]+)(\s*\()?", item, re.IGNORECASE)
             if source and not source[2] and source[1].lower() not in named:
                 found.append(source[1])
     return found
+
+
+def _items(clause: str) -> list[str]:
+    """What stands between the commas that are not an argument list's."""
+    items, depth = [""], 0
+    for character in clause:
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            items.append("")
+        else:
+            items[-1] += character
+    return items
 
 
 def check(sql: str) -> None:
