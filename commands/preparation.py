@@ -3,23 +3,21 @@
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from aggregates.base import Aggregate, Mark, Reservation
 from aggregates.errors import AlreadyExists, FieldError, Invalid, Rejected
 from aggregates.events import Event
+from commands.base import Meta
 from commands.conflicts import require_match
 from commands.directory import Directory
 from commands.identifiers import Numbers, uuid7
+from commands.occurrence import Occurrence
 from commands.ports import Append, Codec, CommandRow, EventLog, EventRow, Keys, SealingSession
 from commands.repository import Repository
 from commands.requests import IMPORT, Caller, Request
-
-EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(minutes=5)
-"""How far another clock may be ahead of ours."""
 
 
 @dataclass(slots=True)
@@ -55,7 +53,7 @@ class Preparation:
         now: Callable[[], datetime],
     ) -> None:
         self._log, self._codec, self._keys, self._repository = log, codec, keys, repository
-        self._timezone, self._now = timezone, now
+        self._occurrence = Occurrence(log, timezone, now)
         self._numbers = Numbers(log)
         self._shared: SealingSession | None = None
         self.directory = Directory(log, keys, repository)
@@ -94,7 +92,7 @@ class Preparation:
         kind = request.command.AGGREGATE
         if request.command.CREATES:
             require_match(request, None, self._log, self._codec)
-            number = self._numbers.next(kind.SERIES, self._today(), offline=offline)
+            number = self._numbers.next(kind.SERIES, self._occurrence.today(), offline=offline)
             return kind(request.id or uuid7(), number=number)
         if request.id is None:
             raise Invalid(FieldError("id", "missing"))
@@ -110,11 +108,7 @@ class Preparation:
                 raise Invalid(FieldError("meta.incomplete", "import-only"))
             if request.command.IMPORT_ONLY:
                 raise Invalid(FieldError("command", "import-only"))
-        if meta.occurred_at is not None:
-            if meta.occurred_at.tzinfo is None:
-                raise Invalid(FieldError("meta.occurred_at", "without-offset"))
-            if not EARLIEST <= meta.occurred_at <= self._now() + AHEAD:
-                raise Invalid(FieldError("meta.occurred_at", "out-of-range"))
+        self._occurrence.check(meta)
 
     def _check_reasons(
         self, touched: Iterable[Aggregate], request: Request, caller: Caller
@@ -157,7 +151,7 @@ class Preparation:
         sealing = self._shared or self._codec.sealing(offline=offline)
         sealing.begin(a.id for a in touched if a.version == len(a.pending))
         row = self._command_row(request, caller, own, sealing)
-        events = tuple(self._event_rows(touched, request, sealing))
+        events = tuple(self._event_rows(touched, request.meta, sealing, offline))
         reserved, marked = _claims(touched)
         reserve = {r: id for r, id in reserved.items() if r not in held[0]}
         rejections = {self._key(r): r.rejection for r in reserve}
@@ -202,7 +196,7 @@ class Preparation:
         )
 
     def _event_rows(
-        self, touched: Iterable[Aggregate], request: Request, sealing: SealingSession
+        self, touched: Iterable[Aggregate], meta: Meta, sealing: SealingSession, offline: bool
     ) -> Iterator[EventRow]:
         for aggregate in touched:
             version = aggregate.version - len(aggregate.pending)
@@ -217,34 +211,11 @@ class Preparation:
                     topic=event.TOPIC,
                     schema_version=event.SCHEMA_VERSION,
                     payload=sealing.seal_event(event, aggregate.id, version, root),
-                    occurred_at=self._occurred_at(event, request, aggregate),
+                    occurred_at=self._occurrence.of(
+                        event, version, aggregate, meta, offline=offline
+                    ),
                     customer_id=root,
                 )
-
-    def _occurred_at(self, event: Event, request: Request, aggregate: Aggregate) -> datetime | None:
-        """When the event happened; None: now, to be said by the database's clock.
-
-        An event's own date is the end of that day, but never before what is already known to have
-        happened: only a caller who names an instant can put an event before others.
-        """
-        occurred_at = request.meta.occurred_at
-        if occurred_at is None and event.OCCURRED_ON is not None:
-            occurred_at = self._own_date(event, event.OCCURRED_ON)
-            if occurred_at is not None and aggregate.latest_at is not None:
-                occurred_at = max(occurred_at, aggregate.latest_at)
-        aggregate.happened_at(occurred_at or self._now())
-        return occurred_at
-
-    def _own_date(self, event: Event, field: str) -> datetime | None:
-        day: date = getattr(event, field)
-        if day > self._today():
-            raise Invalid(FieldError(field, "in-the-future"))
-        if day == self._today():
-            return None
-        return datetime.combine(day, time.max, self._timezone)
-
-    def _today(self) -> date:
-        return self._now().astimezone(self._timezone).date()
 
     def _key(self, claim: Reservation | Mark) -> bytes:
         return self._keys.lookup(claim.scope, claim.value)
