@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from adapters.cli.failures import REFUSED
-from adapters.cli.opening import Data, opened
-from adapters.importing.jobs import Job, run
+from adapters.cli.opening import Data, opened, settings
+from adapters.importing.jobs import Job, prepare, run
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
 
@@ -39,8 +39,9 @@ def import_file(
     FILE.refused.csv with line and reason; then the exit code is 1.
     """
     job = Job(kind, file, mapping, on_duplicate, is_rehearsal=dry_run)
+    prepared = prepare(job, settings(data).zone)
     with opened(data) as backstory:
-        report, refused = run(backstory, job, Progress())
+        report, refused = run(backstory, prepared, Progress())
     _tell(report, refused, dry_run)
     if refused is not None:
         raise typer.Exit(REFUSED)

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from adapters import registry
 from adapters.bootstrap import Backstory
 from adapters.importing import mapping
 from adapters.importing.mapping import BadMapping
@@ -34,38 +36,48 @@ class Job:
     caller: Caller = IMPORTER
 
 
-def run(
-    backstory: Backstory, job: Job, progress: Callable[[Report], None] = lambda _: None
-) -> tuple[Report, Path | None]:
-    """Import the file; answers the report, and where the refused rows are, if there are any.
+@dataclass(frozen=True, slots=True)
+class PreparedJob:
+    """A job whose file and mapping were found to be readable and to fit each other."""
 
-    Raises BadMapping or UnreadableFile before anything is done; OutcomeUnknown or Overloaded
-    where the store fails for long.
-    """
-    file, plan = prepared(backstory, job)
-    importing = _import(backstory, job, plan)
-    try:
-        importing.run(file, progress)
-    finally:
-        refused = None
-        if importing.report.refusals:
-            refused = write_refusals(importing.report, file.header, job.path, file.delimiter)
-    return importing.report, refused
+    job: Job
+    file: CsvFile
+    plan: Plan
 
 
-def prepared(backstory: Backstory, job: Job) -> tuple[CsvFile, Plan]:
-    """The file and the plan for it. Raises BadMapping or UnreadableFile."""
+def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
+    """Check the job; needs no database. Raises BadMapping or UnreadableFile."""
+    registry.load()
     creating(job.kind)
     given = None if job.mapping is None else mapping.load(job.mapping)
     if given is not None and given.kind != job.kind:
         raise BadMapping(f"{job.mapping} is for {given.kind}, not for {job.kind}")
     file = CsvFile(job.path, "," if given is None else given.delimiter)
     chosen = given or mapping.by_name(job.kind, file.header)
-    return file, Plan(chosen, file.header, backstory.timezone)
+    return PreparedJob(job, file, Plan(chosen, file.header, zone))
 
 
-def _import(backstory: Backstory, job: Job, plan: Plan) -> Import:
-    keys = backstory.keyring
+def run(
+    backstory: Backstory,
+    prepared: PreparedJob,
+    progress: Callable[[Report], None] = lambda _: None,
+) -> tuple[Report, Path | None]:
+    """Import the file; answers the report, and where the refused rows are, if there are any.
+
+    Raises OutcomeUnknown or Overloaded where the store fails for long.
+    """
+    file, importing = prepared.file, _import(backstory, prepared)
+    refused = None
+    try:
+        importing.run(file, progress)
+    finally:
+        if importing.report.refusals:
+            refused = write_refusals(importing.report, file.header, file.path, file.delimiter)
+    return importing.report, refused
+
+
+def _import(backstory: Backstory, prepared: PreparedJob) -> Import:
+    job, plan, keys = prepared.job, prepared.plan, backstory.keyring
     if not job.is_rehearsal:
         application, log = backstory.application, backstory.log
         return Import(plan, application, log, keys, job.caller, job.on_duplicate)
