@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import compress
 from operator import attrgetter, is_not
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from psycopg.pq import Format
 
 from adapters.postgres.columns import Column, FieldColumns, row_columns
 from adapters.postgres.versions import Version
+from aggregates.values import Money
 from projections.base import Row
 
 Encode = Callable[[Any], bytes]
@@ -49,13 +51,22 @@ def _bytes(data: bytes | bytearray | memoryview) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
+def _text_cell(value: str) -> bytes:
+    data = value.encode()
+    return _LENGTH.pack(len(data)) + data
+
+
 def _numeric_cell(value: Decimal) -> bytes:
     dumped = _numeric.dump(value)
-    return NULL if dumped is None else _bytes(bytes(dumped))
+    return NULL if dumped is None else _bytes(dumped)
+
+
+def _money_cells(value: Money) -> bytes:
+    return _numeric_cell(value.amount) + _text_cell(value.currency)
 
 
 _CELLS: dict[str, Encode] = {
-    "text": lambda v: _bytes(v.encode()),
+    "text": _text_cell,
     "uuid": lambda v: b"\x00\x00\x00\x10" + v.bytes,
     "bigint": lambda v: _LONG.pack(8, v),
     "boolean": lambda v: b"\x00\x00\x00\x01\x01" if v else b"\x00\x00\x00\x01\x00",
@@ -95,14 +106,14 @@ def _field(field: FieldColumns) -> tuple[Encode, bytes]:
             NULL if part is None else cell(part) for cell, part in zip(cells, parts, strict=True)
         )
 
-    if len(cells) == 1 and field.columns[0].type in ("text", "uuid", "bigint", "date"):
-        plain = cells[0]
-        if isinstance(field.kind, type) and field.kind in (str, UUID, int, date):
-            return plain, nothing
+    if field.is_money:
+        return _money_cells, nothing
+    if field.kind in (str, UUID, int, bool, date, datetime):
+        return cells[0], nothing
     return encode, nothing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Encoded:
     """A row's values and their cells, field by field."""
 
@@ -117,6 +128,7 @@ class RowEncoder:
         fields = row_columns(row)
         self._values = attrgetter(*(f.field for f in fields))
         self._encoders, self._nothing = zip(*map(_field, fields), strict=True)
+        self._indexes = range(len(fields))
         self._count = 4 + sum(len(f.columns) for f in fields)
 
     def encode(self, row: Row, before: Encoded | None) -> Encoded:
@@ -127,10 +139,9 @@ class RowEncoder:
             cells = [none if v is None else encode(v) for encode, none, v in each]
             return Encoded(values, cells)
         cells = before.cells.copy()
-        for i, changed in enumerate(map(is_not, values, before.values)):
-            if changed:
-                value = values[i]
-                cells[i] = self._nothing[i] if value is None else self._encoders[i](value)
+        for i in compress(self._indexes, map(is_not, values, before.values)):
+            value = values[i]
+            cells[i] = self._nothing[i] if value is None else self._encoders[i](value)
         return Encoded(values, cells)
 
     def versions(

@@ -2,15 +2,15 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 import psycopg
 
 from adapters.postgres import tracking
 from adapters.postgres.decoding import EventReader, decode, is_passing
+from adapters.postgres.log_source import LogSource
 from adapters.postgres.parked import InTheWay, Streams, park
 from adapters.postgres.tables import View
 from adapters.postgres.versions import (
@@ -26,12 +26,6 @@ from adapters.postgres.view_rows import ViewRows
 from commands.ports import StoredEvent
 
 _log = logging.getLogger(__name__)
-
-
-class EventSource(Protocol):
-    """What of the log the projector reads."""
-
-    def streams(self, stream_ids: Iterable[UUID]) -> Mapping[UUID, list[StoredEvent]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ class Batch:
 class Projector:
     """Folds events into the rows of views."""
 
-    def __init__(self, log: EventSource, reader: EventReader) -> None:
+    def __init__(self, log: LogSource, reader: EventReader) -> None:
         self._log, self._reader = log, reader
         self._rows: dict[View, ViewRows] = {}
 

@@ -1,21 +1,22 @@
 """Rebuild: a view folded anew beside the one that is read, and put in its place at one moment."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 from time import monotonic
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from adapters.postgres import tracking
-from adapters.postgres.bulk import BulkRefused, load, slices
+from adapters.postgres.bulk import BulkRefused, Slice, load, slices
+from adapters.postgres.bulk_workers import OpenReader, load_all
 from adapters.postgres.decoding import EventReader
-from adapters.postgres.head import Head
+from adapters.postgres.log_source import LogSource
 from adapters.postgres.projector import Batch, Projector
 from adapters.postgres.tables import (
     LIVE,
@@ -30,7 +31,6 @@ from adapters.postgres.tables import (
     install,
 )
 from adapters.postgres.tracking import Track
-from commands.ports import StoredEvent
 from projections.base import Projection
 
 _log = logging.getLogger(__name__)
@@ -60,23 +60,6 @@ class RebuildStopped(Exception):
     """The process is stopping; the next rebuild goes on or begins again."""
 
 
-class Log(Protocol):
-    """What of the log a rebuild reads: ``PostgresLog``."""
-
-    def head(self) -> Head: ...
-
-    def log(
-        self,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int | None = None,
-        *,
-        kinds: Sequence[str] | None = None,
-    ) -> list[StoredEvent]: ...
-
-    def streams(self, stream_ids: Iterable[UUID]) -> Mapping[UUID, list[StoredEvent]]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
     """What a rebuild came to."""
@@ -89,8 +72,18 @@ class Rebuilt:
 class Rebuilder:
     """Rebuilds views, one at a time, while they are read and written as always."""
 
-    def __init__(self, url: str, log: Log, reader: EventReader) -> None:
+    def __init__(
+        self,
+        url: str,
+        log: LogSource,
+        reader: EventReader,
+        *,
+        open_reader: OpenReader | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """With ``open_reader``, large logs are folded in so many processes (all cores)."""
         self._url, self._log, self._reader = url, log, reader
+        self._open_reader, self._workers = open_reader, workers or os.cpu_count() or 1
         self._projector = Projector(log, reader)
         self._stopping = Event()
 
@@ -163,8 +156,7 @@ class Rebuilder:
         self._clear(connection, view)
         try:
             create(connection, view)
-            for one in slices(connection, view, head):
-                load(self._url, self._reader, view, one, head, self._check)
+            self._load_slices(view, slices(connection, view, head), head)
             position = head
         except BulkRefused as error:
             _log.warning("%s is folded batch by batch: %s", view.name, error)
@@ -174,6 +166,14 @@ class Rebuilder:
         create_indexes(connection, view)
         connection.execute(sql.SQL("ANALYZE {}, {}").format(view.table, view.versions))
         tracking.begin(connection, view, position, tracking.draw_epoch(connection))
+
+    def _load_slices(self, view: View, of: Sequence[Slice], head: int) -> None:
+        workers = min(self._workers, len(of) - 1)
+        if self._open_reader is not None and workers > 1:
+            load_all(self._url, self._open_reader, view, of, head, self._check, workers)
+            return
+        for one in of:
+            load(self._url, self._reader, view, one, head, self._check)
 
     def _check(self) -> None:
         if self._stopping.is_set():

@@ -1,23 +1,22 @@
 """The runner: one leader among all processes brings every view up to the head of the log."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 import psycopg
 
 from adapters.postgres import tracking
+from adapters.postgres.bulk_workers import OpenReader
 from adapters.postgres.decoding import EventReader, is_passing
-from adapters.postgres.head import Head
+from adapters.postgres.log_source import LogSource
 from adapters.postgres.positions import Positions
 from adapters.postgres.projector import Projector
 from adapters.postgres.rebuild import Rebuilder
 from adapters.postgres.tables import View, exists, install
 from adapters.postgres.tracking import Moved, Superseded
-from commands.ports import StoredEvent
 from projections.base import Projection
 
 _log = logging.getLogger(__name__)
@@ -38,25 +37,6 @@ _SETTINGS = {
     "enable_seqscan": "off",
     "jit": "off",
 }
-
-
-class Log(Protocol):
-    """What of the log the runner reads: ``PostgresLog``."""
-
-    def head(self) -> Head: ...
-
-    def wait_for_head(self, after: int, timeout: float) -> Head | None: ...
-
-    def log(
-        self,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int | None = None,
-        *,
-        kinds: Sequence[str] | None = None,
-    ) -> list[StoredEvent]: ...
-
-    def streams(self, stream_ids: Iterable[UUID]) -> Mapping[UUID, list[StoredEvent]]: ...
 
 
 def connect(url: str, **settings: str) -> psycopg.Connection:
@@ -114,20 +94,21 @@ class ProjectionRunner:
     def __init__(
         self,
         url: str,
-        log: Log,
+        log: LogSource,
         reader: EventReader,
         positions: Positions,
         *,
         projections: Sequence[Projection[Any]] | None = None,
         batch: int = BATCH,
         settings: Mapping[str, str] | None = None,
+        open_reader: OpenReader | None = None,
     ) -> None:
         self._url, self._log, self._positions = url, log, positions
         found = Projection.registry.values() if projections is None else projections
         self._views = [View(p) for p in found]
         self._batch, self._settings = batch, dict(settings or {})
         self._projector = Projector(log, reader)
-        self._rebuilder = Rebuilder(url, log, reader)
+        self._rebuilder = Rebuilder(url, log, reader, open_reader=open_reader)
         self._stopping, self._ready = Event(), Event()
         self._thread: Thread | None = None
         self._rebuilding: Thread | None = None

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ import pytest
 
 from adapters import registry
 from adapters.postgres import bulk, progress, rebuild, tracking
+from adapters.postgres.bulk_workers import open_mapper
 from adapters.postgres.rebuild import (
     NothingToRollBackTo,
     Rebuilder,
@@ -119,6 +121,15 @@ def test_small_slices_and_batches_load_the_same(
     ids += [UUID(int=0), UUID(int=2**128 - 1)]
     world.append(*((i, Opportunity.Opened(title="x", stage="lead"), day(1)) for i in ids[-2:]))
     assert world.rebuilder.rebuild(OPPORTUNITIES).position == world.log.head().position
+    check(world, ids)
+
+
+def test_worker_processes_load_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "SLICE", 12)
+    ids = fill(world)
+    open_reader = partial(open_mapper, world.url, bytes(32))
+    parallel = Rebuilder(world.url, world.log, world.mapper, open_reader=open_reader, workers=2)
+    parallel.rebuild(OPPORTUNITIES)
     check(world, ids)
 
 
