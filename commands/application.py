@@ -15,6 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from aggregates.errors import DomainError
+from commands.claims import Claims
 from commands.ports import (
     Codec,
     Committed,
@@ -94,6 +95,11 @@ class Application:
     def close(self) -> None:
         """Finish what is done beside the requests."""
         self._background.shutdown()
+
+    def together(self, repository: Repository) -> tuple[Preparation, Claims]:
+        """What decides requests that are stored together, over a repository that knows of them."""
+        claims = Claims(self._log)
+        return self.preparation.over(repository, claims), claims
 
     def find_external(self, aggregates: str, system: str, id: str) -> UUID | None:
         """The record that another system calls so."""

@@ -10,8 +10,9 @@ from uuid import UUID
 from aggregates.base import Aggregate
 from aggregates.errors import DomainError
 from commands.application import ATTEMPTS, Application, pause
+from commands.claims import Claims
 from commands.ports import Append, Committed, Known, Outcome, OutcomeUnknown, Overloaded
-from commands.preparation import Preparation, Prepared
+from commands.preparation import Prepared
 from commands.repository import Repository
 from commands.requests import Caller, Receipt, Request
 
@@ -120,13 +121,13 @@ def dispatch_all(
     """Carry out all requests or none: where one is refused, the others are ``NotAttempted``."""
     for attempt in range(ATTEMPTS):
         time.sleep(pause(attempt))
-        decided, refusal = _decided(application, requests, caller, fresh=attempt > 0)
+        decided, claims, refusal = _decided(application, requests, caller, fresh=attempt > 0)
         if attempt == 0 and (refusal or not all(p.unit.events for p in decided)):
             continue  # a refusal, and that nothing changes, is believed of the log only
         if refusal is not None:
             repeated = _repeated(application, requests, caller)
             return repeated or _refused(len(requests), len(decided), refusal)
-        results = _store(application, decided, caller)
+        results = _store(application, decided, claims, caller)
         if results is not None:
             return results
     raise Overloaded("the records change faster than this batch can follow")
@@ -134,30 +135,28 @@ def dispatch_all(
 
 def _decided(
     application: Application, requests: Sequence[Request], caller: Caller, *, fresh: bool
-) -> tuple[list[Prepared], DomainError | None]:
+) -> tuple[list[Prepared], Claims, DomainError | None]:
     """The decisions up to the first refusal, each on what those before it change."""
     decided: list[Prepared] = []
-    preparation, overlay = _over(application)
+    overlay = _Overlay(application.repository)
+    preparation, claims = application.together(overlay)
     for request in requests:
         try:
             prepared = preparation.prepare(request, caller, fresh=fresh)
+            claims.take(prepared)
         except DomainError as refusal:
-            return decided, refusal
+            return decided, claims, refusal
         overlay.change(prepared.aggregates)
         decided.append(prepared)
-    return decided, None
-
-
-def _over(application: Application) -> tuple[Preparation, _Overlay]:
-    overlay = _Overlay(application.repository)
-    return application.preparation.over(overlay), overlay
+    return decided, claims, None
 
 
 def _store(
-    application: Application, decided: list[Prepared], caller: Caller
+    application: Application, decided: list[Prepared], claims: Claims, caller: Caller
 ) -> list[Result] | None:
     """Results of the stored batch; None where it must be decided again."""
-    outcome = application.submit(replace(decided[0], unit=_combined(decided))).result()
+    unit = claims.put_on(_combined(decided))
+    outcome = application.submit(replace(decided[0], unit=unit)).result()
     if isinstance(outcome, Committed):
         pairs = zip(decided, outcome.receipts, strict=True)
         done = [application.finished(p, Committed((stored,)), caller) for p, stored in pairs]
@@ -185,7 +184,7 @@ def _refused(count: int, index: int, refusal: DomainError) -> list[Result]:
 
 
 def _combined(decided: Sequence[Prepared]) -> Append:
-    """One unit of all: what one command reserves and a later one releases is not claimed."""
+    """One unit of all, without their claims."""
     units = [prepared.unit for prepared in decided]
     return Append(
         commands=tuple(row for unit in units for row in unit.commands),
@@ -194,10 +193,6 @@ def _combined(decided: Sequence[Prepared]) -> Append:
             for index, unit in enumerate(units)
             for event in unit.events
         ),
-        reserve=tuple(dict.fromkeys(claim for unit in units for claim in unit.reserve)),
-        release=tuple(dict.fromkeys(claim for unit in units for claim in unit.release)),
-        mark=tuple(dict.fromkeys(mark for unit in units for mark in unit.mark)),
-        unmark=tuple(dict.fromkeys(mark for unit in units for mark in unit.unmark)),
         subject_keys=units[-1].subject_keys,
     )
 

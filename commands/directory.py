@@ -9,7 +9,7 @@ from aggregates.dictionary_entry import DictionaryEntry
 from aggregates.errors import FieldError, Invalid, NotFound
 from aggregates.values import Code, CodeEntry, Ref
 from commands.base import Command, Marked
-from commands.ports import EventLog, Keys, NeedsIO
+from commands.ports import Keys, Lookups, NeedsIO
 from commands.repository import REFERENCE_SECONDS, Repository
 from commands.requests import IMPORT, Caller
 
@@ -17,7 +17,7 @@ from commands.requests import IMPORT, Caller
 class Directory:
     """Checks what commands refer to, against the log. Thread-safe."""
 
-    def __init__(self, log: EventLog, keys: Keys, repository: Repository) -> None:
+    def __init__(self, log: Lookups, keys: Keys, repository: Repository) -> None:
         self._log, self._keys, self._repository = log, keys, repository
         self._ids: dict[tuple[str, str], UUID] = {}
         self._used: set[UUID] = set()

@@ -178,7 +178,19 @@ class Snapshot:
     state: bytes
 
 
-class EventLog(Protocol):
+class Lookups(Protocol):
+    """Finds streams by what they hold or carry."""
+
+    def holders(self, keys: Sequence[bytes]) -> Mapping[bytes, UUID]:
+        """Which stream holds each reserved key; absent where free."""
+        ...
+
+    def marked(self, keys: Sequence[bytes]) -> Mapping[bytes, tuple[UUID, ...]]:
+        """Which streams are marked with each key."""
+        ...
+
+
+class EventLog(Lookups, Protocol):
     """The event store, as the write side uses it. All methods may be called from any thread."""
 
     def submit(self, unit: Append) -> "Future[Outcome]":
@@ -200,14 +212,6 @@ class EventLog(Protocol):
 
     def streams(self, stream_ids: Iterable[UUID]) -> Mapping[UUID, list[StoredEvent]]:
         """All events of several streams, in version order, in one round trip."""
-        ...
-
-    def holders(self, keys: Sequence[bytes]) -> Mapping[bytes, UUID]:
-        """Which stream holds each reserved key; absent where free."""
-        ...
-
-    def marked(self, keys: Sequence[bytes]) -> Mapping[bytes, tuple[UUID, ...]]:
-        """Which streams are marked with each key."""
         ...
 
     def receipts(self, command_ids: Sequence[UUID]) -> Mapping[UUID, StoredReceipt]:

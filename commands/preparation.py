@@ -15,7 +15,16 @@ from commands.conflicts import require_match
 from commands.directory import Directory
 from commands.identifiers import Numbers, uuid7
 from commands.occurrence import Occurrence
-from commands.ports import Append, Codec, CommandRow, EventLog, EventRow, Keys, SealingSession
+from commands.ports import (
+    Append,
+    Codec,
+    CommandRow,
+    EventLog,
+    EventRow,
+    Keys,
+    Lookups,
+    SealingSession,
+)
 from commands.repository import Repository
 from commands.requests import IMPORT, Caller, Request
 
@@ -58,12 +67,12 @@ class Preparation:
         self._shared: SealingSession | None = None
         self.directory = Directory(log, keys, repository)
 
-    def over(self, repository: Repository) -> "Preparation":
-        """The same for requests that are stored together, seen from another repository."""
+    def over(self, repository: Repository, lookups: Lookups) -> "Preparation":
+        """The same for requests that are stored together, each seeing what those before change."""
         twin = copy(self)
         twin._repository = repository
         twin._shared = self._codec.sealing(offline=False)
-        twin.directory = Directory(self._log, self._keys, repository)
+        twin.directory = Directory(lookups, self._keys, repository)
         return twin
 
     def prepare(
