@@ -50,6 +50,14 @@ def database_url(template_url: str, postgres_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def module_database_url(template_url: str, postgres_url: str) -> Iterator[str]:
+    """Like ``database_url``, one for all tests of a module that only read what was written once."""
+    template = f"template_{os.getpid()}"
+    with _database(postgres_url, f"test_{os.getpid()}_{next(_numbers)}", template) as url:
+        yield url
+
+
 class _database:
     def __init__(self, server: str, name: str, template: str = "template1") -> None:
         self._server, self._name, self._template = server, name, template
