@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from adapters import registry
 from adapters.postgres import progress, tracking
@@ -24,6 +25,10 @@ from tests.adapters.projecting import World, day, rows_of, run
 registry.load()
 OPPORTUNITIES = Projection.registry["opportunities"]
 LIVE = View(OPPORTUNITIES)
+CUT = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name = 'backstory projections'"
+)
 
 
 @pytest.fixture
@@ -138,10 +143,7 @@ def test_connections_cut_in_mid_run(world: World) -> None:
         while cuts < 5 and round_ < 1_000:
             round_ += 1
             last = world.append(*((s, advanced(f"s{round_}"), day(2)) for s in streams))
-            found = world.connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE"
-                " application_name = 'backstory projections' AND datname = current_database()"
-            )
+            found = world.connection.execute(CUT)
             cuts += found.rowcount
         assert world.positions.wait_until("opportunities", last, 30)
         assert runner.failure is None
@@ -270,19 +272,18 @@ def test_a_new_projection_needs_no_edit(database_url: str, kilns: Projection[Any
         check(world, sale)
 
 
-def test_a_server_that_is_away_for_a_while(world: World, monkeypatch: Any) -> None:
-    stream, refused = uuid4(), []
-    honest = psycopg.connect
-
-    def refusing(*args: Any, **options: Any) -> Any:
-        if len(refused) < 3 and options.get("application_name") == "backstory projections":
-            refused.append(1)
-            raise psycopg.OperationalError("connection refused")
-        return honest(*args, **options)
-
-    monkeypatch.setattr(psycopg, "connect", refusing)
-    position = world.append((stream, opened(), day(1)))
-    with world.runner():
+def test_a_database_that_takes_no_connections_for_a_while(world: World, postgres_url: str) -> None:
+    stream = uuid4()
+    name = sql.Identifier(world.connection.info.dbname)
+    allow = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}")
+    with world.runner() as runner, psycopg.connect(postgres_url, autocommit=True) as server:
+        assert runner.wait_ready(10)
+        world.append((stream, opened(), day(1)))
+        server.execute(allow.format(name, sql.Literal(False)))
+        world.connection.execute(CUT)
+        position = world.append((stream, advanced(), day(2)))
+        assert not world.positions.wait_until("opportunities", position, 0.5)
+        server.execute(allow.format(name, sql.Literal(True)))
         assert world.positions.wait_until("opportunities", position, 20)
-    assert len(refused) == 3
+        assert runner.failure is None
     check(world, stream)
