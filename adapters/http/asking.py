@@ -28,6 +28,8 @@ _FAR = 100_000
 _PAUSE_SECONDS = 0.01
 _POSITION = re.compile(r"^\d{1,19}$", re.ASCII)
 _LARGEST = 2**63 - 1
+MOST_VALUES = 100
+"""Of one parameter; requests must fit into an address."""
 MOMENT = ("as_of", "clock")
 COMMON = (*MOMENT, "after")
 
@@ -63,6 +65,8 @@ def asked(
     errors = [FieldError(n, key) for n, v in given if (key := _wrong(v))]
     names = [n for n, _ in given]
     errors += [FieldError(n, "parameter-repeated") for n in once if names.count(n) > 1]
+    many = (n for n in dict.fromkeys(names) if n not in once and names.count(n) > MOST_VALUES)
+    errors += [FieldError(n, "too_long", max_length=MOST_VALUES) for n in many]
     rest = tuple((n, v) for n, v in given if n not in once)
     if not open:
         known = ", ".join(sorted(once))

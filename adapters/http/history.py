@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from adapters.http import answers, openapi, parameters
+from adapters.http.answering import identified
 from adapters.http.asking import Reading, asked, position, whole
 from adapters.http.context import Context
-from adapters.http.reads import identified
 from adapters.names import Names
 from adapters.postgres.asof import Moment
 from adapters.postgres.reader import RowReader

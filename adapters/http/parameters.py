@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, create_model
 
 from adapters.http import openapi
+from adapters.http.asking import MOST_VALUES
 from adapters.postgres.columns import bare
 from adapters.postgres.filters import filterable, sortable
 from adapters.postgres.kinds import CURRENCY_KIND, Kind
@@ -109,7 +110,7 @@ def _filters(field: str, kind: Kind) -> Iterator[Schema]:
         schema = {"null": _BOOLEAN, "currency": dict(CURRENCY_KIND.schema)}.get(operator)
         schema = schema or dict(kind.schema)
         if operator in ("", "ne", "contains", "currency"):
-            schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": 1_000}
+            schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": MOST_VALUES}
         yield query(name, schema, f"`{field}` is {_SAID[operator]}.")
 
 

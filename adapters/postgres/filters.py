@@ -21,9 +21,6 @@ from adapters.postgres.relations import Bindings
 from aggregates.errors import FieldError, Invalid
 from projections.base import Row
 
-MOST_VALUES = 1_000
-"""Of one parameter."""
-
 _CODE = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,59}$")
 
 Parameters = Sequence[tuple[str, str]]
@@ -108,8 +105,6 @@ class _Reading:
 
     def _condition(self, name: str, values: list[str]) -> Condition:
         column, kind, operator, key = self._target(name)
-        if len(values) > MOST_VALUES:
-            raise Unreadable("out-of-range", min=1, max=MOST_VALUES)
         if operator == "null":
             read: tuple[Any, ...] = (boolean(_single(values)),)
         else:

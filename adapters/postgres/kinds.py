@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"^-?\d{1,15}(\.\d{1,10})?$", re.ASCII)
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$", re.ASCII)
 _UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_LARGEST = 2**63 - 1
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _LONGEST_SORTED = 1_000
 """Characters; a cursor holds the sorted value, and addresses must stay short."""
 
@@ -64,8 +64,8 @@ def integer(value: str) -> int:
     if not _INTEGER.match(value):
         raise Unreadable("not-an-integer")
     number = int(value)
-    if not -_LARGEST <= number <= _LARGEST:
-        raise Unreadable("out-of-range", min=-_LARGEST, max=_LARGEST)
+    if not _SMALLEST <= number <= _LARGEST:
+        raise Unreadable("out-of-range", min=_SMALLEST, max=_LARGEST)
     return number
 
 

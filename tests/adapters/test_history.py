@@ -255,7 +255,7 @@ REFUSED = {
     "limit=0": "limit",
     "limit=1001": "limit",
     "limit=x": "limit",
-    "cursor=1": "cursor",
+    "cursor=999999": "cursor",
     "cursor=x": "cursor",
     "as_of=gestern": "as_of",
     "as_of=2017-02-30": "as_of",
@@ -267,13 +267,13 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("query", REFUSED)
-def test_a_wrong_parameter_is_named(parts: Served, client: httpx.Client, query: str) -> None:
+def test_a_wrong_parameter_is_named(parts: Served, client: httpx.Client) -> None:
     acme = Story(parts).customer("上海测试有限公司")
-    answer = client.get(f"/v1/customers/{acme}/history?{query}")
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert [e["field"] for e in answer.json()["errors"]] == [REFUSED[query]]
+    for query, field in REFUSED.items():
+        answer = client.get(f"/v1/customers/{acme}/history?{query}")
+        assert answer.status_code == 422, query
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert [e["field"] for e in answer.json()["errors"]] == [field]
 
 
 def test_there_is_no_history_of_what_is_not_there(parts: Served, client: httpx.Client) -> None:

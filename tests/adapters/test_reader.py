@@ -322,6 +322,7 @@ REFUSED = {
     ("count", "1 OR true"): "not-an-integer",
     ("count", "٣"): "not-an-integer",
     ("count", "9" * 19): "out-of-range",
+    ("count", "-9223372036854775809"): "out-of-range",
     ("count", "9" * 40): "not-an-integer",
     ("amount", "1e9"): "not-a-number",
     ("amount", "NaN"): "not-a-number",

@@ -1,0 +1,117 @@
+"""Answering reads, whatever table or query they are about."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import Request, Response
+from pydantic import ValidationError
+
+from adapters.http import answers
+from adapters.http.asking import Reading, asked, whole
+from adapters.http.context import Context
+from adapters.http.problems import invalid
+from adapters.postgres.asof import NOW, Moment, Now
+from adapters.postgres.kinds import Unreadable, identity
+from adapters.postgres.reader import Page, RowReader
+from adapters.postgres.scope import Scope
+from adapters.records import Records
+from aggregates.errors import FieldError, Invalid, NotFound
+from projections.base import Projection, Row
+from queries.base import Query
+
+DEFAULT_LIMIT, MOST = 50, 1_000
+
+
+class Reads:
+    """Answers reads, whatever table or query they are about."""
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.reading = context, Reading(context)
+        self.rows = RowReader(context.pool, context.timezone)
+        self.records = Records(context.log, context.mapper)
+
+    async def scope(self, request: Request) -> Scope:
+        return Scope((await self.context.caller(request)).actor)
+
+    async def list(self, request: Request, projection: Projection[Any]) -> Response:
+        scope = await self.scope(request)
+        given = asked(request, own=("limit", "cursor", "count"), open=True)
+        wish = self.rows.wish(
+            projection.row,
+            given.rest,
+            moment=given.moment,
+            limit=whole(given.own.get("limit"), "limit", DEFAULT_LIMIT, MOST),
+            cursor=given.own.get("cursor"),
+            count=_counts(given.own.get("count")),
+        )
+        moment = await self.reading.moment(given)
+        position = await self.reading.ready([projection.table], given, moment)
+        page: Page = await self.reading.read(self.rows.page, projection.row, scope, moment, wish)
+        count = {} if page.count is None else {"count": page.count}
+        items = [answers.row(row) for row in page.rows]
+        return answers.answer({"items": items, "next": page.next, "position": position, **count})
+
+    async def one(self, request: Request, projection: Projection[Any], id: str) -> Response:
+        scope, given = await self.scope(request), asked(request)
+        record = identified(id)
+        moment = await self.reading.moment(given)
+        if given.after:
+            await self.reading.ready([projection.table], given, NOW)
+        row = await self.reading.read(self._one, projection, scope, record, moment)
+        return _single(row)
+
+    def _one(self, projection: Projection[Any], scope: Scope, id: UUID, moment: Moment) -> Row:
+        """From the view, or where that is behind or another moment is asked for, from the log."""
+        if isinstance(moment, Now):
+            row = self.rows.one(projection.row, scope, id)
+            if row is not None and not self.records.is_newer(row):
+                return row
+        if not self.rows.sees(projection.row, scope, id):
+            raise NotFound(projection.aggregate.KIND, id)
+        return self.records.at(projection, id, moment)
+
+    async def by_external(
+        self, request: Request, projection: Projection[Any], system: str, id: str
+    ) -> Response:
+        scope, given = await self.scope(request), asked(request)
+        moment = await self.reading.moment(given)
+        await self.reading.ready([projection.table], given, moment)
+        if "\x00" in system + id:
+            raise NotFound(projection.aggregate.KIND, f"{system}/{id}")
+        row = await self.reading.read(
+            self.rows.by_external, projection.row, scope, moment, system, id
+        )
+        if row is None:
+            raise NotFound(projection.aggregate.KIND, f"{system}/{id}")
+        return _single(row)
+
+    async def query(self, request: Request, query: type[Query[Any]]) -> Response:
+        scope = await self.scope(request)
+        given = asked(request, own=query.model_fields)
+        try:
+            question = query.model_validate_strings(given.own, strict=True)
+        except ValidationError as error:
+            raise invalid(error) from None
+        moment = await self.reading.moment(given)
+        position = await self.reading.ready(query.tables(), given, moment)
+        lines = await self.reading.read(self.rows.answer, question, scope, moment)
+        items = [answers.value(line) for line in lines]
+        return answers.answer({"items": items, "position": position})
+
+
+def identified(text: str) -> UUID:
+    """The id in a path. Raises Invalid."""
+    try:
+        return identity(text)
+    except Unreadable as error:
+        raise Invalid(FieldError("id", error.key)) from None
+
+
+def _counts(given: str | None) -> bool:
+    if given not in (None, "exact"):
+        raise Invalid(FieldError("count", "not-one-of", known="exact"))
+    return given is not None
+
+
+def _single(row: Row) -> Response:
+    return answers.answer(answers.row(row), {"ETag": f'"{row.version}"'})
