@@ -1,0 +1,142 @@
+"""Any CSV file is read cell for cell, or refused by line and reason; nothing is repaired."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.importing.reading import LONGEST_CELL, CsvFile, UnreadableFile
+
+SPECTRUM = Path(__file__).resolve().parents[2] / "shared/data/csv-spectrum"
+CELLS = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
+    ['"', '""', "a,b", "a\nb", "a\r\nb", "\r", " x ", "=1+1", "\ufeff", "\x1a", "\u2028", "'"]
+)
+ROWS = st.lists(st.lists(CELLS, min_size=2, max_size=2), max_size=8)
+
+one_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def written(folder: Path, content: str | bytes) -> Path:
+    path = folder / "rows.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def lines(folder: Path, content: str | bytes) -> list[tuple[int, list[str], str | None]]:
+    file = CsvFile(written(folder, content))
+    return [(line.number, line.cells, line.problem) for line in file]
+
+
+@one_file
+@given(rows=ROWS, bom=st.booleans(), end=st.sampled_from(["\n", "\r\n"]))
+def test_cells_come_back_byte_for_byte(
+    tmp_path: Path, rows: list[list[str]], bom: bool, end: str
+) -> None:
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator=end).writerows([["one", "two"], *rows])
+    content = ("\ufeff" if bom else "") + text.getvalue()
+    read = lines(tmp_path, content)
+    assert [cells for _, cells, _ in read] == rows
+    for _, cells, problem in read:
+        has_nul = any("\0" in cell for cell in cells)
+        assert problem == ("contains NUL" if has_nul else None)
+
+
+@one_file
+@given(content=st.binary(max_size=200))
+def test_no_bytes_whatsoever_crash_the_reader(tmp_path: Path, content: bytes) -> None:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(UnreadableFile, match="not UTF-8"):
+            lines(tmp_path, b"a,b\n" + content)
+        return
+    read = lines(tmp_path, b"a,b\n" + content)
+    for number, cells, problem in read:
+        assert 2 <= number <= text.count("\n") + text.count("\r") + 2
+        assert problem is not None or len(cells) == 2
+
+
+@one_file
+@given(text=st.text(st.sampled_from('ab",\n\r '), max_size=60))
+def test_what_is_quoted_wrongly_is_refused_and_later_rows_are_read(
+    tmp_path: Path, text: str
+) -> None:
+    read = lines(tmp_path, f'a,b\n{text}\n"\nlast,row\n')
+    assert all(problem is not None or len(cells) == 2 for _, cells, problem in read)
+    numbers = [number for number, _, _ in read]
+    assert numbers == sorted(set(numbers))
+
+
+def test_the_line_is_that_on_which_a_row_begins(tmp_path: Path) -> None:
+    read = lines(tmp_path, 'a,b\n\n1,"x\ny"\n\n2,z\n')
+    assert [(number, cells[0]) for number, cells, _ in read] == [(3, "1"), (6, "2")]
+
+
+def test_ragged_rows_are_refused_with_all_their_cells(tmp_path: Path) -> None:
+    assert lines(tmp_path, "a,b\n1\n1,2,3\n1,2\n") == [
+        (2, ["1"], "has 1 cells where the header has 2"),
+        (3, ["1", "2", "3"], "has 3 cells where the header has 2"),
+        (4, ["1", "2"], None),
+    ]
+
+
+def test_an_unclosed_quote_at_the_end_is_refused(tmp_path: Path) -> None:
+    [good, (number, cells, problem)] = lines(tmp_path, 'a,b\n1,2\n3,"4\n5,6\n')
+    assert good == (2, ["1", "2"], None)
+    assert (number, cells) == (3, ['3,"4\n5,6\n'])
+    assert problem is not None
+    assert "not valid CSV" in problem
+
+
+def test_nothing_is_read_behind_a_quote_that_swallows_the_file(tmp_path: Path) -> None:
+    content = 'a,b\n1,2\n3,"' + "x,y\n" * (LONGEST_CELL // 4 + 10) + '",\n7,8\n'
+    [good, (number, _, problem)] = lines(tmp_path, content)
+    assert good == (2, ["1", "2"], None)
+    assert number == 3
+    assert problem is not None
+    assert "nothing was read from here on" in problem
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("公司,行业\n".encode("gb18030"), "probably GB18030"),
+        ("a,b\n1,2\n中,文\n".encode("gb18030"), "(line 3)"),
+        ("a,b\n".encode("utf-16"), "UTF-16"),
+        (b"a,b\n\xff\xfe\x00\x81\n", "not UTF-8"),
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"a,a\n", "several columns called a"),
+        (b'a,"b\n', "line of column names"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableFile) as refusal:
+        CsvFile(written(tmp_path, content))
+    assert reason in str(refusal.value)
+
+
+def test_a_character_across_two_blocks_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.importing.reading.BLOCK", 3)
+    assert lines(tmp_path, "a,b\n中文,文中\n") == [(2, ["中文", "文中"], None)]
+
+
+@pytest.mark.skipif(not SPECTRUM.exists(), reason=f"{SPECTRUM} is not here")
+def test_the_spectrum_of_valid_files_is_read_as_its_answers_say(tmp_path: Path) -> None:
+    answers = {path.stem: json.loads(path.read_text()) for path in SPECTRUM.glob("json/*.json")}
+    del answers["location_coordinates"]  # Its answer is that of another file.
+    assert len(answers) > 5
+    for name, answer in answers.items():
+        content = (SPECTRUM / f"csvs/{name}.csv").read_bytes()
+        if name.endswith("_crlf"):  # Some copies have lost what their name promises.
+            content = content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        file = CsvFile(written(tmp_path, content))
+        read = [dict(zip(file.header, line.cells, strict=True)) for line in file]
+        assert read == answer, name
