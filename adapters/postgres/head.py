@@ -56,7 +56,7 @@ class HeadKeeper:
         self._head: Head | None = None
         self._incarnation: object = None
         self._failure: LogReplaced | None = None
-        self._is_closed = self._is_poked = self._is_leader = False
+        self._is_closed = self._is_poked = self._is_leader = self._is_behind = False
         self._waiters = 0
         self._moved_at = self._looked_at = self._level_at = monotonic()
         self._held_by: int | None = None
@@ -71,12 +71,12 @@ class HeadKeeper:
     @property
     def stalled_seconds(self) -> float:
         """For how long there have been positions that could not be published; 0 when there are
-        none. Known to the leader."""
-        return max(0.0, monotonic() - self._level_at) if self._held_by is not None else 0.0
+        none."""
+        return max(0.0, monotonic() - self._level_at) if self._is_behind else 0.0
 
     @property
     def held_by(self) -> int | None:
-        """The server process whose open transaction holds the head back."""
+        """The server process whose open transaction holds the head back, as the leader sees it."""
         return self._held_by
 
     def poke(self) -> None:
@@ -116,14 +116,14 @@ class HeadKeeper:
         while self._failure is None and self._rest():
             try:
                 self._look()
-            except psycopg.Error as error:
-                _log.warning("the head cannot be looked at: %s", error)
-                self._disconnect()
             except LogReplaced as failure:
                 _log.critical("%s", failure)
                 with self._changed:
                     self._failure = failure
                     self._changed.notify_all()
+            except Exception as error:  # whatever it is, the head must move on when it is over
+                _log.warning("the head cannot be looked at: %s", error)
+                self._disconnect()
         self._disconnect()
 
     def _rest(self) -> bool:
@@ -143,7 +143,7 @@ class HeadKeeper:
     def _interval(self) -> float:
         if not self._is_leader:
             return ACTIVE_SECONDS if self._waiters else FOLLOWER_SECONDS
-        if monotonic() - self._moved_at < BUSY_FOR_SECONDS or self._held_by is not None:
+        if monotonic() - self._moved_at < BUSY_FOR_SECONDS or self._is_behind:
             return ACTIVE_SECONDS
         return IDLE_SECONDS
 
@@ -166,7 +166,8 @@ class HeadKeeper:
                 self._head, self._moved_at = Head(position, at), now
             if has_moved or position >= drawn:
                 self._level_at = now
-            self._held_by = held_by if position < drawn else None
+            self._is_behind = position < drawn
+            self._held_by = held_by if self._is_behind else None
             if has_moved:
                 self._changed.notify_all()
 

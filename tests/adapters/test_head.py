@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
@@ -132,6 +133,18 @@ def test_an_instant_that_has_passed_resolves_to_the_same_head_for_ever(
 
     assert len({answer for _, answer in answers}) > 10
     assert [log.head_at(instant) for instant, _ in answers] == [answer for _, answer in answers]
+
+
+def test_blocks_of_positions_never_overlap(database_url: str) -> None:
+    def draw(_: int) -> list[range]:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            query = "SELECT backstory.draw(7) FROM generate_series(1, 500)"
+            return [range(row[0], row[0] + 7) for row in connection.execute(query)]
+
+    with ThreadPoolExecutor(6) as threads:
+        blocks = [block for blocks in threads.map(draw, range(6)) for block in blocks]
+
+    assert sorted(position for block in blocks for position in block) == list(range(1, 21_001))
 
 
 def test_another_log_in_its_place_is_noticed(log: PostgresLog, database_url: str) -> None:

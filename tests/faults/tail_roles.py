@@ -47,7 +47,7 @@ def write(url: str, notes: Notes, seed: int, seconds: float) -> None:
             version = 0
             while time.monotonic() < until:
                 last, version = _next(chance, last, version)
-                window = [log.submit(last), *(log.submit(unit()) for _ in range(7))]
+                window = [log.submit(last), *(log.submit(unit(events=3)) for _ in range(7))]
                 done = [future.result() for future in window]
                 notes.add(
                     [r.position for o in done if isinstance(o, Committed) for r in o.receipts]

@@ -4,8 +4,10 @@ import pickle
 import subprocess
 import sys
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from uuid import UUID
+from threading import Barrier
+from uuid import UUID, uuid4
 
 import psycopg
 
@@ -20,6 +22,7 @@ from commands.ports import (
     SubjectTaken,
     Taken,
 )
+from tests.adapters.log_units import command, event
 
 ROOT = Path(__file__).parents[2]
 EACH = 1_000
@@ -84,11 +87,11 @@ class Model:
         for receipt in outcome.receipts:
             assert receipt.command_id not in self.receipts
             self.receipts[receipt.command_id] = receipt
-        for event in unit.events:
-            at = (event.stream_id, event.version)
+        for row in unit.events:
+            at = (row.stream_id, row.version)
             assert at not in self.events, "two were told that they got one version"
-            assert event.version == 1 or (event.stream_id, event.version - 1) in self.events
-            self.events[at] = unit.commands[event.command].command_id
+            assert row.version == 1 or (row.stream_id, row.version - 1) in self.events
+            self.events[at] = unit.commands[row.command].command_id
         for key, holder in unit.release:
             if self.holders.get(key) == holder:
                 del self.holders[key]
@@ -130,3 +133,33 @@ class Model:
             assert outcome.subject in self.subjects
         if not isinstance(outcome, Committed | Known):
             assert not set(ids) & set(self.receipts)
+
+
+def test_what_is_wanted_in_opposite_orders_is_never_waited_for_in_a_circle(
+    database_url: str,
+) -> None:
+    """Two writers want the same many things at the same moment, named in opposite orders."""
+    rounds, width = 12, 2_000
+    with PostgresLog(database_url) as one, PostgresLog(database_url) as other:
+        for number in range(rounds):
+            streams = [uuid4() for _ in range(width)]
+            start = Barrier(2)
+
+            def want(
+                log: PostgresLog, streams: list[UUID], number: int = number, start: Barrier = start
+            ) -> Outcome:
+                commands = tuple(command(stream) for stream in streams)
+                events = tuple(event(stream, 1, n) for n, stream in enumerate(streams))
+                keys = tuple((stream.bytes, stream) for stream in streams)
+                start.wait(10)
+                unit = Append(commands, events, reserve=keys if number % 2 else ())
+                return log.append([unit])[0]
+
+            with ThreadPoolExecutor(2) as threads:
+                asked = [
+                    threads.submit(want, one, streams),
+                    threads.submit(want, other, streams[::-1]),
+                ]
+                outcomes = [future.result(30) for future in asked]
+            assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Committed", "Moved"]
+    assert deadlocks(database_url) == 0
