@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from adapters import registry
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres import progress, schema, tables
+from adapters.postgres.bulk_workers import open_mapper
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.log import PostgresLog
 from adapters.postgres.positions import Positions
@@ -109,7 +111,8 @@ class Backstory:
 
         Raises KeyError for a view that is not registered.
         """
-        rebuilder = Rebuilder(self.url, self.log, self.mapper)
+        reader = partial(open_mapper, self.url, self.keyring.master)
+        rebuilder = Rebuilder(self.url, self.log, self.mapper, open_reader=reader)
         work = rebuilder.rollback if rollback else rebuilder.rebuild
         return [work(Projection.registry[table]) for table in tables or Projection.registry]
 

@@ -25,6 +25,7 @@ class Keyring:
     def __init__(self, master: bytes) -> None:
         if len(master) != KEY_BYTES:
             raise ValueError(f"the master key must be {KEY_BYTES} bytes, not {len(master)}")
+        self.master = master
         self._wrap = AESGCM(_derive(master, b"backstory/wrap"))
         self._lookup = _derive(master, b"backstory/lookup")
         self._fingerprint = _derive(master, b"backstory/fingerprint")

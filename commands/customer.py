@@ -35,11 +35,11 @@ class RegisterCustomer(CustomerDetails, Creates[Customer]):
     def handle(self, customer: Customer, /) -> Iterable[Aggregate] | None:
         details = {"type": self.type, **self.given("name", "primary_contact", "confirm_distinct")}
         customer.register(self.name, confirm_distinct=self.confirm_distinct, **details)
-        if "primary_contact" not in self.model_fields_set:
+        person: ContactDetails | None = self.primary_contact  # None only in an import
+        if person is None:
             return None
         contact = Contact(derived(customer.id, "primary-contact"))
-        given = self.primary_contact.model_dump(exclude_unset=True)
-        contact.add(customer.id, primary=True, **given)
+        contact.add(customer.id, primary=True, **person.model_dump(exclude_unset=True))
         return [contact]
 
 
