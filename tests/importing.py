@@ -38,9 +38,19 @@ def counts(report: Report) -> tuple[int, int, int, int]:
     return done["created"], done["updated"], done["skipped"], done["refused"]
 
 
+def last(backstory: Backstory) -> int:
+    """Position of the last event, published or not yet."""
+    with backstory.pool.connection() as connection:
+        found = connection.execute("SELECT max(position) FROM backstory.events").fetchone()
+    assert found is not None
+    return int(found[0] or 0)
+
+
 def events(backstory: Backstory, after: int = 0) -> list[Event]:
-    """Everything in the log, in order."""
-    backstory.log.wait_for_head(backstory.log.head().position, 0.2)
+    """Everything in the log behind a position, in order."""
+    upto = last(backstory)
+    backstory.log.wait_for_head(upto - 1, 10)
+    assert backstory.log.head().position >= upto
     return [e for batch in backstory.log.scan(after) for e in backstory.mapper.read_all(batch)]
 
 

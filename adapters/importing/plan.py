@@ -16,6 +16,7 @@ from adapters.importing.reading import Line
 from adapters.importing.references import Reference, References
 from adapters.importing.targets import Target, target, written
 from adapters.importing.templates import Columns
+from aggregates.events import Created
 from commands.base import COMMANDS, Command, Meta
 from commands.requests import Request, relaxed
 
@@ -85,8 +86,7 @@ class Plan:
         self._occurred_at = _moment(binding, mapping.occurred_at)
         self._identity = None if mapping.identity is None else _identity(binding, mapping.identity)
         self.steps = tuple(_Step(step, self.kind.PLURAL, binding) for step in mapping.then)
-        fields = self.command.model_fields
-        self._required = tuple(name for name, field in fields.items() if field.is_required())
+        self._may_lack = _may_lack(self.command)
 
     def draft(self, line: Line) -> Draft:
         """What the row says. Raises Invalid naming the cells that cannot be read."""
@@ -95,7 +95,7 @@ class Plan:
         if self._external is not None and "id" not in fields["external"]:
             del fields["external"]
         occurred_at = None if self._occurred_at is None else self._occurred_at.value(cells)
-        incomplete = [name for name in self._required if name not in fields]
+        incomplete = [name for name in self._may_lack if name not in fields]
         if self._occurred_at is not None and occurred_at is None:
             incomplete.append(OCCURRED_AT)
         drafted = (step.draft(cells) for step in self.steps)
@@ -154,6 +154,15 @@ def creating(kind: str) -> type[Command[Any]]:
     if kind not in kinds:
         raise BadMapping(f"{kind!r} cannot be imported; these can: {', '.join(sorted(kinds))}")
     return kinds[kind]
+
+
+def _may_lack(command: type[Command[Any]]) -> tuple[str, ...]:
+    """Required fields that an import may have no value for: all but those without which there is
+    nothing to record, such as a name."""
+    [created] = (e for e in command.AGGREGATE.EVENTS.values() if issubclass(e, Created))
+    recorded = created.model_fields
+    required = (name for name, field in command.model_fields.items() if field.is_required())
+    return tuple(n for n in required if n not in recorded or not recorded[n].is_required())
 
 
 def validated(model: type[M], fields: Fields) -> M:

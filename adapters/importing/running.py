@@ -96,7 +96,12 @@ class Import:
     def _row(self, draft: Draft) -> Row | None:
         try:
             request = self.plan.request(draft, self.references)
-            return Row(self, draft, request, self.plan.further(draft, self.references))
+            further = self.plan.further(draft, self.references)
+            for one in further:  # Their codes are wrong before the record is entered, or never.
+                self.application.preparation.directory.resolve(
+                    one.command, self.caller, offline=False, fresh=False
+                )
+            return Row(self, draft, request, further)
         except Invalid as error:
             self.refuse(draft.line, error)
             return None

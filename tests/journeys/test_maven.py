@@ -18,7 +18,7 @@ import pytest
 from adapters.bootstrap import Backstory
 from adapters.http.app import create_app
 from adapters.importing.report import Report
-from tests.importing import counts, events, imported, opened, rows
+from tests.importing import counts, events, imported, last, opened, rows
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared/data/maven-crm"
@@ -78,7 +78,7 @@ def get(backstory: Backstory, path: str, **parameters: Any) -> list[dict[str, An
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             return await client.get(path, params={"after": head, **parameters}, timeout=60)
 
-    head = backstory.log.head().position
+    head = last(backstory)
     answer = asyncio.run(ask())
     assert answer.status_code == 200, answer.text
     items: list[dict[str, Any]] = answer.json()["items"]
@@ -244,7 +244,7 @@ def test_what_happened_when_is_in_the_log(
 def test_importing_everything_again_changes_nothing(
     backstory: Backstory, reports: list[Report]
 ) -> None:
-    before = backstory.log.head().position
+    before = last(backstory)
     again = import_all(backstory)
     assert [counts(report) for report in again] == [
         (0, 0, 35, 0),
@@ -252,4 +252,4 @@ def test_importing_everything_again_changes_nothing(
         (0, 0, 85, 0),
         (0, 0, 8_800, 0),
     ]
-    assert backstory.log.head().position == before
+    assert last(backstory) == before

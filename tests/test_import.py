@@ -1,0 +1,396 @@
+"""Imports: every row is accounted for, again changes nothing, a killed one goes on."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.bootstrap import Backstory
+from adapters.importing.report import Report, refused_path
+from tests.importing import counts, events, imported, last, opened, read_csv, rows, write_csv
+
+HEADER = ["name", "industry", "source", "primary_contact.name", "primary_contact.phone"]
+_runs = count(1)
+
+
+def customer(name: str, industry: str = "software", phone: str = "13800000001") -> list[str]:
+    return [name, industry, "website", "张三", phone]
+
+
+def mapping(folder: Path, text: str) -> Path:
+    path = folder / "mapping.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def said(report: Report) -> dict[int, str]:
+    """Line → reason."""
+    return {line.number: reason for line, reason in report.refusals}
+
+
+def unnamed(reasons: dict[int, str]) -> dict[int, str]:
+    """Without the ids of records, which are new each time."""
+    return {line: re.sub(r"[0-9a-f-]{36}", "…", reason) for line, reason in reasons.items()}
+
+
+def names(backstory: Backstory) -> set[str]:
+    return {row.name for row in rows(backstory, "customers").values()}
+
+
+@pytest.fixture
+def backstory(database_url: str) -> Iterator[Backstory]:
+    with opened(database_url) as backstory:
+        yield backstory
+
+
+# Any text
+
+ANY_TEXT = """
+kind = "customers"
+external = { system = "test", id = "id" }
+[fields]
+name = { template = "{id}云泽有限公司" }
+notes = "text"
+"""
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(texts=st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=5))
+def test_any_text_is_kept_byte_for_byte_or_refused_with_line_and_reason(
+    backstory: Backstory, tmp_path: Path, texts: list[str]
+) -> None:
+    run = next(_runs)
+    cells = [[f"{run}-{index}", text] for index, text in enumerate(texts)]
+    path = write_csv(tmp_path / "any.csv", [["id", "text"], *cells])
+    report = imported(backstory, "customers", path, mapping(tmp_path, ANY_TEXT))
+    assert counts(report)[0] + counts(report)[3] == len(texts)
+    refused = {line.cells[0]: reason for line, reason in report.refusals}
+    for id, text in cells:
+        found = backstory.application.find_external("customers", "test", id)
+        if id in refused:
+            assert found is None
+            assert refused[id]
+            assert not text.strip() or "\0" in text
+        else:
+            assert found is not None
+            [registered] = backstory.mapper.read_all(backstory.log.stream(found))
+            assert registered.notes == (text or None)  # type: ignore[attr-defined]
+
+
+# Verdicts
+
+
+MESSY = [
+    HEADER,
+    customer("云泽青峰有限公司"),
+    customer("云泽青峰有限公司"),  # the same company, in a row of its own
+    customer("青岚科技有限公司", industry="mining"),
+    customer("青岚机床有限公司", phone="12"),
+    ["沧浦电子有限公司", "software"],
+    customer("沧浦电子股份有限公司"),
+    customer(""),
+    customer("北屿\0有限公司"),
+    customer("沧浦电子"),  # short for two that are above
+    ["南棠机械有限公司", "", "", "", ""],
+]
+REASONS = {
+    8: "name: is required",
+    3: "exists already",
+    4: "industry: there is no code “mining”",
+    5: "primary_contact.phone: is not a valid phone number",
+    6: "has 2 cells where the header has 5",
+    9: "contains NUL",
+    10: "begins with this name",
+}
+
+
+def test_every_row_is_accounted_for_and_what_is_refused_says_why(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "messy.csv", MESSY)
+    report = imported(backstory, "customers", path)
+    assert counts(report) == (3, 0, 0, 7)
+    reasons = said(report)
+    assert reasons.keys() == REASONS.keys()
+    for line, reason in REASONS.items():
+        assert reason in reasons[line], reasons[line]
+    assert names(backstory) == {"云泽青峰有限公司", "沧浦电子股份有限公司", "南棠机械有限公司"}
+    incomplete = {r.name: set(r.incomplete) for r in rows(backstory, "customers").values()}
+    assert incomplete["南棠机械有限公司"] == {"industry", "source", "primary_contact"}
+
+
+def test_a_dry_run_gives_the_real_verdicts_and_stores_nothing(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "messy.csv", MESSY)
+    before = last(backstory)
+    rehearsed = imported(backstory, "customers", path, is_rehearsal=True)
+    assert names(backstory) == set()
+    real = imported(backstory, "customers", path)
+    assert counts(rehearsed) == counts(real)
+    assert unnamed(said(rehearsed)) == unnamed(said(real))
+    assert min(e.envelope.position for e in events(backstory, before)) > before
+    # Once more on top of what is there now: the verdicts are those of a second import.
+    again = imported(backstory, "customers", path, is_rehearsal=True)
+    position = last(backstory)
+    assert counts(again) == counts(imported(backstory, "customers", path)) == (0, 0, 3, 7)
+    assert last(backstory) == position
+
+
+def test_refused_rows_are_written_as_they_were_and_can_be_imported_once_repaired(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "messy.csv", MESSY)
+    imported(backstory, "customers", path)
+    refused = tmp_path / "messy.csv.refused.csv"
+    found = read_csv(refused)
+    assert [int(row["line"]) for row in found] == sorted(REASONS)
+    by_line = {int(row["line"]): [row[column] for column in HEADER] for row in found}
+    assert by_line[4] == MESSY[3]
+    assert by_line[6] == [*MESSY[5], "", "", ""]
+    repaired = [by_line[4][0], "software", *by_line[4][2:]]
+    write_csv(refused, [[*HEADER, "line", "reason"], [*repaired, "4", "repaired"]])
+    assert counts(imported(backstory, "customers", refused)) == (1, 0, 0, 0)
+    assert "青岚科技有限公司" in names(backstory)
+
+
+def test_a_folder_that_is_not_to_be_written_to_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "read-only"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert refused_path(folder / "a.csv") == folder / "a.csv.refused.csv"
+    folder.chmod(0o555)
+    assert refused_path(folder / "a.csv") == tmp_path / "a.csv.refused.csv"
+    assert refused_path(Path("a.csv")) == tmp_path / "a.csv.refused.csv"
+
+
+# Duplicates
+
+KNOWN = """
+kind = "customers"
+external = { system = "old", id = "id" }
+[fields]
+name = "name"
+industry = "industry"
+employees = "employees"
+owner_id = { column = "owner", by = "login" }
+tags = { column = "tags", split = ";" }
+"custom.color" = "color"
+"""
+COLUMNS = ["id", "name", "industry", "employees", "owner", "tags", "color"]
+FIRST = ["7", "云泽青峰有限公司", "software", "80", "local", "a;b", "red"]
+
+
+def known(
+    backstory: Backstory, folder: Path, *rows: list[str], on_duplicate: str = "refuse"
+) -> Report:
+    path = write_csv(folder / "known.csv", [COLUMNS, *rows])
+    by = mapping(folder, KNOWN)
+    return imported(backstory, "customers", path, by, on_duplicate=on_duplicate)
+
+
+def changed(row: list[str], **cells: str) -> list[str]:
+    return [cells.get(column, cell) for column, cell in zip(COLUMNS, row, strict=True)]
+
+
+@pytest.mark.parametrize("mode", ["refuse", "skip", "update"])
+def test_the_same_row_again_changes_nothing(
+    backstory: Backstory, tmp_path: Path, mode: str
+) -> None:
+    assert counts(known(backstory, tmp_path, FIRST, FIRST, on_duplicate=mode)) == (1, 0, 1, 0)
+    before = last(backstory)
+    assert counts(known(backstory, tmp_path, FIRST, on_duplicate=mode)) == (0, 0, 1, 0)
+    assert last(backstory) == before
+
+
+def test_another_row_of_the_same_record_is_refused_skipped_or_taken_over(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    known(backstory, tmp_path, FIRST)
+    other = changed(FIRST, industry="finance", tags="b;c", color="blue")
+    refused = known(backstory, tmp_path, other)
+    assert counts(refused) == (0, 0, 0, 1)
+    assert "--on-duplicate" in said(refused)[2]
+    assert counts(known(backstory, tmp_path, other, on_duplicate="skip")) == (0, 0, 1, 0)
+    [row] = rows(backstory, "customers").values()
+    assert row.industry == "software"
+    before = last(backstory)
+    assert counts(known(backstory, tmp_path, other, on_duplicate="update")) == (0, 1, 0, 0)
+    [row] = rows(backstory, "customers").values()
+    assert (row.industry, row.tags, row.custom) == ("finance", ("a", "b", "c"), {"color": "blue"})
+    [details, tagged] = events(backstory, before)
+    assert details.model_fields_set == {"industry", "custom"}, "only what differs is recorded"
+    assert tagged.TOPIC == "Customer.Tagged"
+
+
+def test_a_row_that_goes_back_to_what_it_first_said_is_taken_over_too(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    known(backstory, tmp_path, FIRST)
+    known(backstory, tmp_path, changed(FIRST, employees="90"), on_duplicate="update")
+    assert counts(known(backstory, tmp_path, FIRST, on_duplicate="update")) == (0, 1, 0, 0)
+    [row] = rows(backstory, "customers").values()
+    assert row.employees == 80
+
+
+def test_a_record_entered_otherwise_is_a_duplicate_by_its_name(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "plain.csv", [HEADER, customer("云泽青峰有限责任公司")])
+    imported(backstory, "customers", path)
+    assert counts(known(backstory, tmp_path, FIRST)) == (0, 0, 0, 1)
+    assert counts(known(backstory, tmp_path, FIRST, on_duplicate="skip")) == (0, 0, 1, 0)
+    assert counts(known(backstory, tmp_path, FIRST, on_duplicate="update")) == (0, 1, 0, 0)
+    [row] = rows(backstory, "customers").values()
+    assert (row.name, row.external.id) == ("云泽青峰有限公司", "7")
+
+
+def test_of_two_rows_that_contradict_each_other_the_first_stands(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    pairs = [
+        [changed(FIRST, id=str(n), name=f"云泽{n}有限公司", employees=e) for e in ("1", "2")]
+        for n in range(300)
+    ]
+    report = known(backstory, tmp_path, *(row for pair in pairs for row in pair))
+    assert counts(report) == (300, 0, 0, 300)
+    assert sorted(said(report)) == list(range(3, 602, 2))
+    assert {row.employees for row in rows(backstory, "customers").values()} == {1}
+
+
+# References
+
+FAMILY = """
+kind = "customers"
+[fields]
+name = "name"
+parent_id = { column = "parent", by = "name" }
+"""
+
+
+def family(backstory: Backstory, folder: Path, *rows: list[str]) -> Report:
+    path = write_csv(folder / "family.csv", [["name", "parent"], *rows])
+    return imported(backstory, "customers", path, mapping(folder, FAMILY))
+
+
+def test_a_parent_may_stand_further_down_and_be_spelt_otherwise(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    report = family(
+        backstory,
+        tmp_path,
+        ["云泽三厂有限公司", "云泽二厂有限公司"],
+        ["云泽二厂有限公司", "云泽 总厂 有限责任公司"],
+        ["云泽总厂有限公司", ""],
+    )
+    assert counts(report) == (3, 0, 0, 0)
+    found = rows(backstory, "customers")
+    parents = {row.name: row.parent_id and found[row.parent_id].name for row in found.values()}
+    assert parents == {
+        "云泽三厂有限公司": "云泽二厂有限公司",
+        "云泽二厂有限公司": "云泽总厂有限公司",
+        "云泽总厂有限公司": None,
+    }
+
+
+def test_a_parent_that_is_given_and_not_found_refuses_the_row_and_those_that_hang_on_it(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    report = family(
+        backstory,
+        tmp_path,
+        ["云泽甲有限公司", "云泽乙有限公司"],
+        ["云泽乙有限公司", "没有这家公司"],
+        ["云泽丙有限公司", "云泽丁有限公司"],
+        ["云泽丁有限公司", "云泽丙有限公司"],
+        ["云泽戊有限公司", ""],
+    )
+    assert counts(report) == (1, 0, 0, 4)
+    assert said(report)[3] == "parent_id: there is no customer '没有这家公司'"
+    assert names(backstory) == {"云泽戊有限公司"}
+
+
+# Further commands
+
+DEALS = """
+kind = "opportunities"
+external = { system = "old", id = "id" }
+occurred_at = "opened"
+[fields]
+title = "id"
+stage = { constant = "lead" }
+[[then]]
+when = { stage = "Won" }
+command = "win"
+fields.won_on = "closed"
+fields.amount = { column = "amount", currency = "USD" }
+[[then]]
+when = { stage = "Lost" }
+command = "lose"
+fields.lost_on = "closed"
+fields.lost_reason = "why"
+"""
+DEAL_COLUMNS = ["id", "stage", "opened", "closed", "amount", "why"]
+
+
+def deals(backstory: Backstory, folder: Path, *rows: list[str], mode: str = "refuse") -> Report:
+    path = write_csv(folder / "deals.csv", [DEAL_COLUMNS, *rows])
+    by = mapping(folder, DEALS)
+    return imported(backstory, "opportunities", path, by, on_duplicate=mode)
+
+
+def test_a_row_becomes_what_happened_when_it_happened(backstory: Backstory, tmp_path: Path) -> None:
+    before = last(backstory)
+    deals(backstory, tmp_path, ["1", "Won", "2017-03-01", "2017-05-02", "12.50", ""])
+    [opened, won] = events(backstory, before)
+    assert opened.envelope.occurred_at == datetime(2017, 2, 28, 16, tzinfo=UTC)
+    zoned = won.envelope.occurred_at.astimezone(backstory.timezone)
+    assert zoned.date() == date(2017, 5, 2)
+    assert {opened.envelope.origin, won.envelope.origin} == {"import"}
+
+
+def test_a_row_whose_further_command_cannot_be_made_is_not_entered_at_all(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    before = last(backstory)
+    report = deals(
+        backstory,
+        tmp_path,
+        ["1", "Won", "2017-03-01", "", "1", ""],
+        ["2", "Won", "2017-03-01", "2017-03-02", "1.234", ""],
+        ["3", "Lost", "2017-03-01", "2017-03-02", "", "weather"],
+        ["4", "Won", "2017-03-01", "2017-02-30", "1", ""],
+    )
+    assert said(report) == {
+        2: "won_on: is required",
+        3: "amount: USD has at most 2 decimals",
+        4: "lost_reason: there is no code “weather” in the dictionary “lost_reason”",
+        5: "won_on: there is no day '2017-02-30'",
+    }
+    assert events(backstory, before) == []
+
+
+def test_a_record_that_went_on_is_led_on_by_a_later_file(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    open_ = ["1", "Open", "2017-03-01", "", "", ""]
+    won = ["1", "Won", "2017-03-01", "2017-05-02", "7", ""]
+    assert counts(deals(backstory, tmp_path, open_)) == (1, 0, 0, 0)
+    assert counts(deals(backstory, tmp_path, won)) == (0, 1, 0, 0)
+    for mode in ("refuse", "update"):
+        assert counts(deals(backstory, tmp_path, won, mode=mode)) == (0, 0, 1, 0)
+    lost = ["1", "Lost", "2017-03-01", "2017-06-01", "", "price"]
+    report = deals(backstory, tmp_path, lost, mode="update")
+    assert counts(report) == (0, 0, 0, 1)
+    assert "but lose: The opportunity is won or lost already" in said(report)[2]
