@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 from uuid import UUID, uuid4
 
 import psycopg
@@ -111,7 +112,8 @@ def run() -> list[Result]:
     with server() as url, stock(url) as recorder, ours(url) as log:
         one, reference = alternating(lambda: log_rate(log), lambda: stock_rate(recorder))
         many = window_rate(log)
-        read = read_rate(log)
+        read_rate(log)  # Postgres notes on the first read that rows are committed
+        read = median(read_rate(log) for _ in range(3))
     return [
         Result(
             "appends of one event, 16 writers",

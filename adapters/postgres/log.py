@@ -7,6 +7,7 @@ from itertools import groupby
 from types import TracebackType
 from uuid import UUID
 
+from adapters.postgres.collecting import uncollected
 from adapters.postgres.head import Head, HeadKeeper
 from adapters.postgres.numbers import Numbers
 from adapters.postgres.reading import EVENT_COLUMNS, Reader
@@ -156,7 +157,8 @@ class PostgresLog:
             if value is not None:
                 query += condition
                 values.append(value)
-        return self._reader.events(query + " ORDER BY position LIMIT %s", [*values, limit])
+        with uncollected():
+            return self._reader.events(query + " ORDER BY position LIMIT %s", [*values, limit])
 
     def scan(
         self, after: int = 0, upto: int | None = None, *, batch: int = 5_000
