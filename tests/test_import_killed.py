@@ -1,0 +1,146 @@
+"""An import that is killed goes on when it is started again, and nothing is entered twice."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from adapters.bootstrap import Backstory
+from tests.importing import SECRET, events, last, opened, write_csv
+
+ROWS = 3_000
+SECONDS = 60.0
+MAPPING = """
+kind = "opportunities"
+external = { system = "old", id = "id" }
+occurred_at = "opened"
+[fields]
+title = "title"
+summary = "title"
+customer_id = { column = "customer", by = "name" }
+[[then]]
+when = { stage = "Won" }
+command = "win"
+fields.won_on = "closed"
+fields.amount = { column = "amount", currency = "USD" }
+[[then]]
+when = { stage = "Lost" }
+command = "lose"
+fields.lost_on = "closed"
+fields.lost_reason = { constant = "not_recorded" }
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    (tmp_path / "m.toml").write_text(MAPPING, encoding="utf-8")
+    rows = [
+        [
+            str(n),
+            f"机床 {n}",
+            "",
+            ("Open", "Won", "Lost")[n % 3],
+            "2017-03-01",
+            "2017-05-02",
+            str(n),
+        ]
+        for n in range(ROWS)
+    ]
+    columns = ["id", "title", "customer", "stage", "opened", "closed", "amount"]
+    return write_csv(tmp_path / "deals.csv", [columns, *rows])
+
+
+def command(url: str, file: Path) -> tuple[list[str], dict[str, str]]:
+    arguments = ["import", "opportunities", str(file), "--mapping", str(file.parent / "m.toml")]
+    environment = {"BACKSTORY_DATABASE_URL": url, "BACKSTORY_SECRET": SECRET}
+    return [sys.executable, "-m", "adapters.cli", *arguments], {**os.environ, **environment}
+
+
+def run(url: str, file: Path) -> str:
+    """The report of a whole import."""
+    arguments, environment = command(url, file)
+    done = subprocess.run(
+        arguments, env=environment, capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[0]
+
+
+def run_until(url: str, file: Path, position: int) -> None:
+    """Begin an import and kill it as soon as the log is past a position."""
+    arguments, environment = command(url, file)
+    with (
+        psycopg.connect(url, autocommit=True) as connection,
+        subprocess.Popen(
+            arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process,
+    ):
+        deadline = time.monotonic() + SECONDS
+        while not _is_past(connection, position):
+            assert process.poll() is None, "it ended by itself"
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+
+
+def _is_past(connection: psycopg.Connection, position: int) -> bool:
+    found = connection.execute("SELECT max(position) > %s FROM backstory.events", (position,))
+    return found.fetchone() == (True,)
+
+
+def content(backstory: Backstory) -> Counter[tuple[Any, ...]]:
+    """What the log says, without the ids, numbers and times that are new in each."""
+    names: dict[Any, str] = {}
+    said: Counter[tuple[Any, ...]] = Counter()
+    for event in events(backstory):
+        payload = event.model_dump(mode="json", exclude_unset=True, exclude={"number"})
+        envelope = event.envelope
+        if event.TOPIC == "Opportunity.Opened":
+            names[envelope.stream_id] = payload["external"]["id"]
+        if envelope.stream_id in names:
+            key = (names[envelope.stream_id], envelope.version, event.TOPIC)
+            said[(*key, str(payload), envelope.occurred_at, envelope.origin)] += 1
+    return said
+
+
+@pytest.fixture
+def other_url(module_database_url: str) -> str:
+    return module_database_url
+
+
+@pytest.fixture
+def begun(database_url: str) -> Iterator[int]:
+    with opened(database_url) as backstory:
+        yield last(backstory)
+
+
+def test_killed_twice_and_run_again_the_log_says_the_same_as_unbroken(
+    database_url: str, other_url: str, begun: int, file: Path
+) -> None:
+    run_until(database_url, file, begun + 300)
+    run_until(database_url, file, begun + 2_000)
+    resumed = run(database_url, file)
+    assert (
+        run(other_url, file)
+        == f"{ROWS:,} rows read = {ROWS:,} created, 0 updated, 0 skipped, 0 refused"
+    )
+    with opened(database_url) as broken, opened(other_url) as unbroken:
+        assert content(broken) == content(unbroken)
+        assert content(broken).total() == ROWS * 5 // 3
+        assert set(content(broken).values()) == {1}
+        before = last(broken)
+    created, updated, skipped = (int(n.replace(",", "")) for n in resumed.split()[4:9:2])
+    assert created + updated + skipped == ROWS
+    assert 0 < skipped < ROWS
+    again = f"{ROWS:,} rows read = 0 created, 0 updated, {ROWS:,} skipped, 0 refused"
+    assert run(database_url, file) == again
+    with opened(database_url) as backstory:
+        assert last(backstory) == before
