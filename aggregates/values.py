@@ -4,7 +4,7 @@ A text is kept byte for byte or refused: nothing is trimmed, folded or repaired 
 """
 
 import re
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Self
@@ -109,13 +109,41 @@ CodeText = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,59}
 # Dates and numbers
 
 
-def dates_between(first: date, last: date) -> Any:
-    """A date field's bounds, both included."""
-    return Annotated[date, Field(ge=first, le=last)]
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
+)
 
 
-BusinessDate = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
-FoundingDate = Annotated[date, Field(ge=date(1000, 1, 1), le=date(2199, 12, 31))]
+def _day(value: Any) -> date:
+    """The date a text writes in full; a number of seconds since 1970 is none."""
+    if type(value) is date:
+        return value
+    if not isinstance(value, str) or _DAY.fullmatch(value) is None:
+        raise PydanticCustomError("date_parsing", "must be a date such as 2026-03-01")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise PydanticCustomError("date_parsing", "there is no such day") from error
+
+
+def _instant(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
+        raise PydanticCustomError("datetime_parsing", "must be an RFC 3339 instant")
+    try:
+        return datetime.fromisoformat(value.upper())
+    except ValueError as error:
+        raise PydanticCustomError("datetime_parsing", "there is no such moment") from error
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+
+
+_LAST_DAY = date(2199, 12, 31)
+BusinessDate = Annotated[date, BeforeValidator(_day), Field(ge=date(1900, 1, 1), le=_LAST_DAY)]
+FoundingDate = Annotated[date, BeforeValidator(_day), Field(ge=date(1000, 1, 1), le=_LAST_DAY)]
 Count = Annotated[int, Field(ge=0, le=100_000_000)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 

@@ -8,7 +8,7 @@ at the log; a repeated request finds its first receipt.
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import UUID
@@ -115,6 +115,13 @@ class Application:
             return None
         stored = self._log.receipts([command_id]).get(command_id)
         return None if stored is None else self._repeated(request, stored)
+
+    def refuse_reused(self, command_ids: Sequence[UUID], body: bytes) -> None:
+        """Raise IdempotencyKeyReused where one of these commands came with another body."""
+        fingerprint = self._keys.fingerprint(body)
+        stored = self._log.receipts(command_ids).values()
+        if any(receipt.fingerprint != fingerprint for receipt in stored):
+            raise IdempotencyKeyReused
 
     def decided(
         self, request: Request, caller: Caller, *, fresh: bool = False

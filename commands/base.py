@@ -1,7 +1,6 @@
 """Commands: what callers may ask for, as a registry that routes, docs and tools loop over."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aggregates.base import Aggregate, markers
 from aggregates.errors import kebab
-from aggregates.values import Code, CodeEntry, CodeText, FreeText, Ref
+from aggregates.values import Code, CodeEntry, CodeText, FreeText, Instant, Ref
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -21,7 +20,7 @@ class Meta(BaseModel):
 
     reason: FreeText | None = None
     """Why; kept with the events, sealed."""
-    occurred_at: datetime | None = None
+    occurred_at: Instant | None = None
     """When it happened, if not now: 1900-01-01 to five minutes from now."""
     correlation_id: UUID | None = None
     incomplete: Annotated[tuple[CodeText, ...], Field(max_length=50)] = ()

@@ -27,6 +27,10 @@ class Caller:
     origin: str = "api"
     on_behalf_of: UUID | None = None
 
+    def command_id(self, idempotency_key: str) -> UUID:
+        """The id of the caller's command under a key."""
+        return uuid5(self.actor, idempotency_key)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -46,9 +50,7 @@ class Request:
 
     def command_id(self, caller: Caller) -> UUID | None:
         """The id that follows from the idempotency key; its scope is the caller."""
-        if self.idempotency_key is None:
-            return None
-        return uuid5(caller.actor, self.idempotency_key)
+        return None if self.idempotency_key is None else caller.command_id(self.idempotency_key)
 
     def covered_by(self, whole: bytes | None) -> "Request":
         """The request as part of a batch that must be repeated as a whole."""

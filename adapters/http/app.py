@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from adapters.bootstrap import Backstory
-from adapters.http import batches, commands, feed, health, history, openapi, reads
+from adapters.http import batches, commands, feed, health, history, openapi, reads, upserts
 from adapters.http.context import Context
 
 DESCRIPTION = """
@@ -26,7 +26,7 @@ def create_app(backstory: Backstory) -> FastAPI:
     context, schemas = Context(backstory), openapi.Schemas()
     app.state.context = context
     context.problems.install(app)
-    for part in (health, commands, batches, history, feed, reads):
+    for part in (health, commands, batches, upserts, history, feed, reads):
         app.include_router(part.router(context, schemas))
     openapi.install(app, schemas)
     app.router.on_shutdown.append(context.close)

@@ -1,4 +1,4 @@
-"""Several commands in one request; and create-or-change by another system's id."""
+"""Several commands in one request."""
 
 import asyncio
 from typing import Any
@@ -9,12 +9,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapters.http import bodies, openapi
-from adapters.http.commands import receipt_body, receipt_response
+from adapters.http.commands import receipt_body
 from adapters.http.context import Context
 from adapters.http.problems import invalid
 from adapters.texts import negotiated
 from aggregates.errors import FieldError, Invalid
-from commands.base import COMMANDS, Command
+from commands.base import COMMANDS
 from commands.batch import NotAttempted, Result, dispatch_all, dispatch_many
 from commands.requests import Caller, IdempotencyKeyReused, Receipt
 from commands.requests import Request as Asked
@@ -62,16 +62,7 @@ _ANSWER: dict[str, Any] = {
 
 def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     routes = APIRouter()
-    _add_batch(routes, context, schemas)
-    for plural in sorted({name.split("/")[0] for name in COMMANDS}):
-        _add_upsert(routes, context, schemas, plural)
-    return routes
 
-
-# Batches
-
-
-def _add_batch(routes: APIRouter, context: Context, schemas: openapi.Schemas) -> None:
     @routes.post(
         "/v1/batch",
         summary="Carry out up to 1,000 commands.",
@@ -99,6 +90,8 @@ def _add_batch(routes: APIRouter, context: Context, schemas: openapi.Schemas) ->
             orjson.dumps({"results": shown}, default=str), media_type="application/json"
         )
 
+    return routes
+
 
 def _understood(body: Any) -> Batch:
     try:
@@ -111,8 +104,9 @@ def _results(context: Context, batch: Batch, caller: Caller, key: str | None) ->
     whole = batch.model_dump_json().encode() if key is not None else None
     asked = [_asked(item, i, key, whole) for i, item in enumerate(batch.commands)]
     requests = [a for a in asked if isinstance(a, Asked)]
-    if key is not None and requests:
-        context.application.receipt(requests[0], caller)
+    if key is not None and whole is not None:
+        ids = [caller.command_id(f"{key}#{i}") for i in range(MOST_COMMANDS)]
+        context.application.refuse_reused(ids, whole)
     if batch.atomic and len(requests) < len(asked):
         return [a if isinstance(a, Invalid) else NotAttempted() for a in asked]
     carry_out = dispatch_all if batch.atomic else dispatch_many
@@ -147,57 +141,3 @@ def _shown(context: Context, result: Result, language: str) -> dict[str, Any]:
     if isinstance(result, Receipt):
         return {"status": result.status, **receipt_body(result)}
     return context.problems.document(result, language)
-
-
-# By another system's id
-
-
-def _add_upsert(routes: APIRouter, context: Context, schemas: openapi.Schemas, plural: str) -> None:
-    creates = [c for n, c in COMMANDS.items() if n.startswith(f"{plural}/") and c.CREATES]
-    changes = COMMANDS.get(f"{plural}/change-details")
-    if len(creates) != 1 or changes is None or "external" not in creates[0].model_fields:
-        return
-    upsert = _upserting(context, creates[0], changes, plural)
-    routes.add_api_route(
-        f"/v1/{plural}/by-external/{{system}}/{{external_id}}",
-        upsert,
-        methods=["PUT"],
-        summary="Create the record, or change its details, by another system's id.",
-        tags=[plural],
-        response_class=Response,
-        responses={
-            200: openapi.answer("It was changed.", openapi.ref("Receipt")),
-            201: openapi.answer("It was created.", openapi.ref("Receipt")),
-            **openapi.problems(400, 409, 412, 413, 415, 422),
-        },
-        openapi_extra={
-            "operationId": f"{plural}.upsert",
-            "requestBody": openapi.body(schemas.command(creates[0])),
-        },
-    )
-
-
-def _upserting(
-    context: Context, creates: type[Command[Any]], changes: type[Command[Any]], plural: str
-) -> Any:
-    async def upsert(request: Request, system: str, external_id: str) -> Response:
-        caller = await context.caller(request)
-        headers = bodies.headers(request)
-        body = bodies.as_object(await bodies.read(request, context.settings.body_limit))
-        body["external"] = {"system": system, "id": external_id}
-        find = context.application.find_external
-        existing = await asyncio.to_thread(find, plural, system, external_id)
-        command = creates if existing is None else changes
-        if existing is not None:
-            body = {n: v for n, v in body.items() if n in changes.model_fields or n == "meta"}
-        asked = bodies.command_request(
-            command,
-            body,
-            id=existing,
-            if_match=headers.if_match,
-            idempotency_key=headers.idempotency_key,
-        )
-        receipt = await context.application.dispatch_async(asked, caller)
-        return await receipt_response(context, command, receipt, wants_row=headers.wants_row)
-
-    return upsert

@@ -1,5 +1,6 @@
 """Request bodies and headers: read with limits, understood strictly, refused by name."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +21,8 @@ _TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}", re.ASCII)
 _STRING = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"', re.ASCII)
 _ID = TypeAdapter(UUID)
 M = TypeVar("M", bound=BaseModel)
+DEEPEST = 32
+"""Levels of nesting in a body; commands need five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Headers:
 
 
 async def read(request: Request, limit: int) -> Any:
-    """The body's JSON. Raises TooLarge, UnsupportedMediaType or MalformedJson."""
+    """The body's JSON. Raises TooLarge, UnsupportedMediaType, MalformedJson or Invalid."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0]
     if media_type.strip().lower() != "application/json":
         raise UnsupportedMediaType(media_type=media_type)
@@ -42,10 +45,38 @@ async def read(request: Request, limit: int) -> Any:
         if size > limit:
             raise TooLarge(limit=limit)
         chunks.append(chunk)
+    return parsed(b"".join(chunks))
+
+
+def parsed(text: bytes) -> Any:
+    """The value of a JSON text in which every object names each field once."""
     try:
-        return orjson.loads(b"".join(chunks))
+        value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise MalformedJson(error=str(error)) from error
+    if text.count(b":") != _count_fields(value, DEEPEST):
+        json.loads(text, object_pairs_hook=_unique)  # slower: some string has a colon
+    return value
+
+
+def _count_fields(value: Any, deepest: int) -> int:
+    """How many fields all objects inside have together. Raises Invalid for absurd nesting."""
+    if not isinstance(value, dict | list):
+        return 0
+    if deepest == 0:
+        raise Invalid(FieldError("body", "recursion_depth_exceeded"))
+    if isinstance(value, list):
+        return sum(_count_fields(item, deepest - 1) for item in value)
+    return len(value) + sum(_count_fields(item, deepest - 1) for item in value.values())
+
+
+def _unique(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    named = dict(fields)
+    if len(named) < len(fields):
+        names = [name for name, _ in fields]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Invalid(FieldError(twice, "given-twice"))
+    return named
 
 
 def as_object(body: Any, field: str = "body") -> dict[str, Any]:

@@ -110,6 +110,7 @@ def invalid(error: ValidationError | RequestValidationError, prefix: str = "") -
 
 
 def _field_error(error: Mapping[str, Any], prefix: str) -> FieldError:
-    path = ".".join(str(part) for part in error["loc"])
+    located = error["loc"][1:] if error["loc"][:1] == ("path",) else error["loc"]
+    path = ".".join(str(part) for part in located)
     context = {k: v for k, v in error.get("ctx", {}).items() if isinstance(v, str | int | float)}
-    return FieldError(prefix + path, str(error["type"]), **context)
+    return FieldError((prefix + path).rstrip("."), str(error["type"]), **context)
