@@ -1,0 +1,257 @@
+"""The command line: what it does, and that a user's mistake is a line and an exit code."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+import httpx
+import pytest
+
+from adapters.apikeys import user_of
+from adapters.cli import main
+from commands.base import COMMANDS
+from tests.importing import SECRET, opened, rows, write_csv
+
+SECONDS = 120.0
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Run:
+    """Runs the command in this process, on a database of its own."""
+    monkeypatch.setenv("BACKSTORY_DATABASE_URL", database_url)
+    monkeypatch.setenv("BACKSTORY_SECRET", SECRET)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Said:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        out, err = capsys.readouterr()
+        return Said(int(ended.value.code or 0), out, err)
+
+    return run
+
+
+REGISTER = (
+    *("do", "customers/register", "name=云泽青峰有限公司", "industry=software", "source=website"),
+    *("primary_contact.name=张三", "primary_contact.phone=13800000001"),
+)
+
+
+def test_one_command_is_carried_out_and_its_receipt_printed(run: Run, database_url: str) -> None:
+    said = run(
+        *REGISTER,
+        *("annual_revenue=12.50CNY", "tags=one", "tags=two", "custom.color=red"),
+        *('external={"system": "old", "id": "7"}', "confirm_distinct:=true", "meta.reason=why"),
+    )
+    assert said.code == 0, said.err
+    receipt = json.loads(said.out)
+    assert receipt["version"] == 1
+    with opened(database_url) as backstory:
+        row = rows(backstory, "customers")[UUID(receipt["id"])]
+        [registered] = backstory.mapper.read_all(backstory.log.stream(row.id))
+    assert (row.name, row.tags, row.custom) == (
+        "云泽青峰有限公司",
+        ("one", "two"),
+        {"color": "red"},
+    )
+    assert (str(row.annual_revenue.amount), row.external.id) == ("12.50", "7")
+    assert registered.envelope.reason == "why"
+    changed = run("do", "customers/change-details", receipt["id"], "phone=13800000002")
+    assert json.loads(changed.out)["version"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("do", "customers/fly"), 2, "no command 'customers/fly'"),
+        (("do", "customers/register", "nmae=x"), 2, "no field 'nmae'"),
+        (("do", "customers/register", "name=x", "y"), 2, "'y' is not field=value"),
+        (("do", "customers/tag", "tags=x"), 2, "give its id"),
+        (("do", "customers/tag", "seven", "tags=x"), 2, "neither an id nor field=value"),
+        (("do", "customers/register", "name=x"), 1, "industry: is required"),
+        (("do", "customers/register", "custom:={"), 1, "is not JSON"),
+        ((*REGISTER, "annual_revenue=12.50"), 1, "no amount with a currency"),
+        ((*REGISTER, "meta.occurred_at=1899-12-31"), 1, "meta.occurred_at: is out of range"),
+        (("do", "customers/tag", "0" * 32, "tags=x"), 1, "There is no such record"),
+        (("import", "customers", "nowhere.csv"), 2, "nowhere.csv cannot be read"),
+        (("import", "customers", "."), 2, "cannot be read: Is a directory"),
+        (("apikey", "create", "--user", "nobody", "--name", "k"), 1, "there is no user 'nobody'"),
+        (("user", "add", "Upper Case", "x"), 1, "login: must match"),
+        (("rebuild", "nothing"), 2, "there is no view nothing; there are: "),
+        (("rebuild", "users", "--rollback"), 1, "no earlier tables of users are kept"),
+        (("parked", "--retry", "0" * 32), 1, "no view has parked"),
+        (("parked", "--retry", "0" * 32, "--skip", "0" * 32), 2, "not both"),
+        (("serve", "--role", "relay"), 2, "no Kafka support"),
+        (("serve", "--port", "70000"), 2, "BACKSTORY_PORT"),
+        (("serve", "--host", "192.0.2.1"), 3, "cannot listen on 192.0.2.1:8000"),
+        (("demo", "--until", "2999-01-01"), 1, "today is"),
+        (("fly",), 2, "No such command"),
+    ],
+)
+def test_a_mistake_is_a_line_and_an_exit_code(
+    run: Run, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    told = run(*arguments)
+    assert told.code == code
+    assert said in told.err
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("BACKSTORY_DATABASE_URL", "postgresql://127.0.0.1:1/none", "cannot be used"),
+        ("BACKSTORY_SECRET", "ab" * 32, "master key"),
+        ("BACKSTORY_TIMEZONE", "Nowhere/At_All", "no time zone"),
+    ],
+)
+def test_surroundings_that_do_not_work_are_said_too(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    run("status")
+    monkeypatch.setenv(variable, value)
+    told = run("status")
+    assert told.code in (2, 3)
+    assert said in told.err
+
+
+def test_help_lists_the_registry_and_a_commands_fields(run: Run) -> None:
+    listed = run("do", "--help").out
+    assert {name for name, c in COMMANDS.items() if not c.IMPORT_ONLY} <= set(listed.split())
+    fields = run("do", "customers/register", "--help").out
+    assert "  name (required)\n" in fields
+    assert "  primary_contact.phone (required)\n" in fields
+    assert "  external.system\n" in fields
+    commands = run("--help").out
+    for name in ("serve", "import", "demo", "do", "status", "rebuild", "parked", "user", "apikey"):
+        assert f" {name} " in commands
+
+
+def test_an_import_reports_and_ends_with_1_where_rows_were_refused(
+    run: Run, tmp_path: Path
+) -> None:
+    header = ["name", "industry", "source", "primary_contact.name", "primary_contact.phone"]
+    good = ["云泽青峰有限公司", "software", "website", "张三", "13800000001"]
+    path = write_csv(tmp_path / "c.csv", [header, good, ["云泽有限公司", "mining", "", "", ""]])
+    rehearsed = run("import", "customers", str(path), "--dry-run")
+    assert rehearsed.code == 1
+    report = "2 rows read = 1 created, 0 updated, 0 skipped, 1 refused"
+    assert rehearsed.out.startswith(f"{report} (dry run: nothing was stored)\n")
+    said = run("import", "customers", str(path))
+    assert said.code == 1
+    assert said.out.startswith(f"{report}\n")
+    assert f"{path}.refused.csv (line 3: industry: there is no code" in said.out
+    write_csv(path, [header, good])
+    again = run("import", "customers", str(path), "--on-duplicate", "skip")
+    assert (again.code, again.out) == (
+        0,
+        "1 rows read = 0 created, 0 updated, 1 skipped, 0 refused\n",
+    )
+
+
+def test_users_and_keys(run: Run, database_url: str) -> None:
+    boss = UUID(run("user", "add", "li.na", "李娜", "--department", "总经办").out.strip())
+    clerk = UUID(run("user", "add", "wang.wei", "王伟", "--superior", "li.na").out.strip())
+    key = run("apikey", "create", "--user", "wang.wei", "--name", "laptop").out.strip()
+    assert user_of(key) == clerk
+    assert run("apikey", "create", "--user", str(clerk), "--name", "laptop").code == 1
+    with opened(database_url) as backstory:
+        found = rows(backstory, "users")
+        stored = b"".join(e.payload for batch in backstory.log.scan() for e in batch)
+    assert (found[clerk].superior_id, found[clerk].api_keys) == (boss, ("laptop",))
+    assert key.encode() not in stored
+
+
+def test_status_rebuild_and_parked(run: Run) -> None:
+    first = run("status")
+    assert (first.code, first.out.count("\n")) == (0, 1)
+    assert run(*REGISTER).code == 0
+    rebuilt = run("rebuild", "customers", "dictionary-entries")
+    assert rebuilt.code == 0, rebuilt.err
+    assert re.match(r"customers rebuilt at position [\d,]+ in [\d.]+ s\n", rebuilt.out)
+    status = run("status").out
+    assert re.search(r"view   customers +position [\d,]+, up to date\n", status)
+    assert run("parked").out == "no stream is parked\n"
+
+
+# The service
+
+
+@contextmanager
+def serving(data: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that serves from a data folder, and its address."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BACKSTORY_")}
+    command = [sys.executable, "-m", "adapters.cli", *arguments, "--data", str(data)]
+    process = subprocess.Popen(
+        command, env={**environment, "BACKSTORY_PORT": "0"}, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        address = next(
+            line.split()[-1] for line in process.stdout if line.startswith("Backstory listens")
+        )
+        yield process, address
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stop(process: subprocess.Popen[str], number: signal.Signals) -> int:
+    process.send_signal(number)
+    return process.wait(SECONDS)
+
+
+def command(data: Path, *arguments: str) -> Said:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BACKSTORY_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "adapters.cli", *arguments],
+        env={**environment, "BACKSTORY_DATA": str(data)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def test_the_service_answers_beside_other_commands_and_stops_cleanly(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with serving(data, "serve") as (process, address):
+        assert httpx.get(f"{address}/readyz").status_code == 200
+        assert httpx.get(f"{address}/v1/customers").status_code == 401
+        registered = command(data, *REGISTER)
+        assert registered.code == 0, registered.err
+        key = command(data, "apikey", "create", "--user", "local", "--name", "test").out.strip()
+        headers = {"Authorization": f"Bearer {key}"}
+        receipt = json.loads(registered.out)
+        customer = f"{address}/v1/customers/{receipt['id']}?after={receipt['position']}"
+        answer = httpx.get(customer, headers=headers, timeout=10)
+        assert answer.json()["name"] == "云泽青峰有限公司"
+        assert command(data, "status").code == 0
+        second = command(data, "serve", "--port", "0")
+        assert (second.code, "is in use by process" in second.err) == (3, True)
+        assert stop(process, signal.SIGTERM) == 0
+    log = (data / "postgres/postgres.log").read_text()
+    assert log.rstrip().endswith("database system is shut down")
+    assert command(data, "status").code == 0, "and without the service it opens the folder itself"
