@@ -42,7 +42,12 @@ class Reader:
             min_size=1,
             max_size=connections,
             timeout=10,
-            kwargs={"autocommit": True, "application_name": "backstory reader"},
+            # Plans are kept, and tables grow from nothing: what is right for large ones is right.
+            kwargs={
+                "autocommit": True,
+                "application_name": "backstory reader",
+                "options": "-c enable_seqscan=off -c jit=off",
+            },
             name="backstory-reader",
             open=True,
         )
