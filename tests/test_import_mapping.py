@@ -64,7 +64,11 @@ def test_templates_and_the_first_that_can_be_filled() -> None:
     of: dict[str, Any] = {"kind": "opportunities", "fields": fields}
     assert drafted({"product": "GTX", "account": "Acme"}, **of).fields["title"] == "GTX for Acme"
     assert drafted({"product": "GTX", "account": ""}, **of).fields["title"] == "GTX"
-    assert "title" in drafted({"product": "", "account": "Acme"}, **of).incomplete
+    assert "title" not in drafted({"product": "", "account": "Acme"}, **of).fields
+
+
+def test_what_a_record_cannot_be_without_is_not_merely_incomplete() -> None:
+    assert "title" not in drafted({"c": ""}, "opportunities", fields={"title": "c"}).incomplete
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ def test_nothing_is_read_behind_a_quote_that_swallows_the_file(tmp_path: Path) -
         ("a,b\n1,2\n中,文\n".encode("gb18030"), "(line 3)"),
         ("a,b\n".encode("utf-16"), "UTF-16"),
         (b"a,b\n\xff\xfe\x00\x81\n", "not UTF-8"),
+        (b"PK\x03\x04\x14\x00xl/workbook.xml", "is a workbook"),
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"a,a\n", "several columns called a"),

@@ -16,6 +16,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
+_ZIP = b"PK\x03\x04"
 
 
 class UnreadableFile(Exception):
@@ -136,6 +137,8 @@ def require_utf8(path: Path) -> None:
     line = 1
     with path.open("rb") as file:
         block = file.read(BLOCK)
+        if block.startswith(_ZIP):
+            raise UnreadableFile(f"{path} is a workbook, not CSV; save it as CSV in UTF-8")
         for mark, name in _BYTE_ORDER_MARKS:
             if block.startswith(mark):
                 raise UnreadableFile(f"{path} is {name}; save it as UTF-8 and import it again")
