@@ -1,5 +1,6 @@
 """The composition root: one function builds a process of Backstory from its settings."""
 
+import gc
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -34,6 +35,9 @@ READ_CONNECTIONS = 4
 FIRST_VIEWS_SECONDS = 60.0
 """How long a starting process waits for views that were never built; then it serves without."""
 
+COLLECT_EVERY = 50_000
+"""Objects made, beyond those gone again, between two looks of the garbage collector."""
+
 C = TypeVar("C")
 
 
@@ -51,6 +55,9 @@ class Backstory:
 
     def _open(self) -> None:
         registry.load()
+        # Caches hold many small objects for long: looking through them often finds nothing.
+        gc.freeze()
+        gc.set_threshold(COLLECT_EVERY, 20, 50)
         self.timezone: ZoneInfo = self.settings.zone
         self.texts = Texts(self.timezone)
         self.url = self.settings.database_url or self._embedded_url()

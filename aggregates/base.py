@@ -5,7 +5,6 @@ mutate it, ``collect_events``), without its class rewriting: state is what the e
 of the same name are copied by themselves, and there is nothing to construct.
 """
 
-import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -169,8 +168,8 @@ class Aggregate:
 
     def copy(self) -> Self:
         """An independent aggregate in the same state (state values are immutable)."""
-        twin = copy.copy(self)
-        twin.pending, twin.vacant = [], []
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), pending=[], vacant=[])
         return twin
 
     def collect_events(self) -> list[Event]:

@@ -180,12 +180,12 @@ class Money(Value):
 
     @model_validator(mode="after")
     def _scale(self) -> Self:
-        exponent = self.amount.normalize().as_tuple().exponent
-        if isinstance(exponent, int) and -exponent > MINOR_UNITS[self.currency]:
+        decimals = MINOR_UNITS[self.currency]
+        if self.amount != round(self.amount, decimals):
             raise PydanticCustomError(
                 "scale",
                 "{currency} has at most {decimals} decimals",
-                {"currency": self.currency, "decimals": MINOR_UNITS[self.currency]},
+                {"currency": self.currency, "decimals": decimals},
             )
         return self
 

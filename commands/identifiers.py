@@ -1,6 +1,7 @@
 """Identifiers made by Backstory: time-ordered ids for programs, numbers for people."""
 
 import os
+import random
 import time
 from datetime import date
 from threading import Lock
@@ -11,14 +12,18 @@ from commands.ports import EventLog, NeedsIO
 BLOCK = 50
 """Numbers drawn at once; those a process did not use when it ends are gaps."""
 
+_random = random.Random()
+"""Ids are to be unique, not secret: a system call for each would cost more than all the rest."""
+os.register_at_fork(after_in_child=_random.seed)
+
 
 def uuid7() -> UUID:
     """A time-ordered id (RFC 9562, version 7), with sub-millisecond order in rand_a."""
     nanoseconds = time.time_ns()
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
     fraction = rest * 4096 // 1_000_000
-    random = int.from_bytes(os.urandom(8), "big") & 0x3FFF_FFFF_FFFF_FFFF
-    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 7 << 76 | fraction << 64 | 2 << 62 | random
+    tail = _random.getrandbits(62)
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 7 << 76 | fraction << 64 | 2 << 62 | tail
     return UUID(int=value)
 
 

@@ -4,7 +4,6 @@ A row is declared by its fields, a fold is a pure function ``(row, event) -> row
 the same in every fold needs no code: a field of an event that the row has too is copied.
 """
 
-import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
@@ -57,8 +56,8 @@ class Row:
 
     def updated(self, **changes: Any) -> Self:
         """A copy with these fields changed; a field filled in is no longer incomplete."""
-        row = copy.copy(self)
-        vars(row).update(changes)
+        row = object.__new__(type(self))
+        vars(row).update(vars(self), **changes)
         if self.incomplete:
             kept = (n for n in self.incomplete if changes.get(n) is None)
             vars(row)["incomplete"] = tuple(kept)
