@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
 
 from aggregates.base import Aggregate, Mark, Reservation
 from aggregates.errors import AlreadyExists, FieldError, Invalid, Rejected
 from aggregates.events import Event
-from commands.base import Meta
+from commands.base import Command, Meta
 from commands.conflicts import require_match
 from commands.directory import Directory
 from commands.identifiers import Numbers, uuid7
@@ -89,7 +92,7 @@ class Preparation:
         if command.CREATES and meta.incomplete:
             aggregate.incomplete = meta.incomplete
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
-        children = list(command.handle(aggregate) or ())
+        children = _handled(command, aggregate)
         touched = [aggregate, *children]
         self._check_reasons(touched, request, caller)
         self._check_vacant(touched, offline)
@@ -228,6 +231,15 @@ class Preparation:
 
     def _key(self, claim: Reservation | Mark) -> bytes:
         return self._keys.lookup(claim.scope, claim.value)
+
+
+def _handled(command: Command[Any], aggregate: Aggregate) -> list[Aggregate]:
+    """The children made by the command. A value that no event may hold is the request's fault."""
+    try:
+        return list(command.handle(aggregate) or ())
+    except ValidationError as error:
+        wrong = [(".".join(map(str, e["loc"])), e["type"]) for e in error.errors()]
+        raise Invalid(*(FieldError(field, kind) for field, kind in wrong)) from error
 
 
 def already_exists(request: Request) -> Rejected:
