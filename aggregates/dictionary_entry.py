@@ -6,7 +6,7 @@ from typing import Any, Literal
 from aggregates.base import Aggregate, Reservation
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
-from aggregates.values import CodeText, Count, Percent, Text
+from aggregates.values import CodeText, Count, Percent, Text, Value
 
 STAGE = "stage"
 """The dictionary whose entries are stages of a pipeline."""
@@ -25,6 +25,20 @@ class DictionaryEntryRetired(Rejected):
     """The entry is retired or deleted."""
 
 
+class DictionaryEntryDetails(Value):
+    """What an entry says; the last four fields are for stages and for codes of imports."""
+
+    dictionary: CodeText
+    code: CodeText
+    zh: Text
+    en: Text
+    order: Count = 0
+    pipeline: CodeText | None = None
+    type: StageType | None = None
+    probability: Percent | None = None
+    import_only: bool = False
+
+
 class DictionaryEntry(Aggregate):
     dictionary: str
     code: str
@@ -34,16 +48,8 @@ class DictionaryEntry(Aggregate):
     is_retired: bool = False
     is_deleted: bool = False
 
-    class Added(Created):
-        dictionary: CodeText
-        code: CodeText
-        zh: Text
-        en: Text
-        order: Count = 0
-        pipeline: CodeText | None = None
-        type: StageType | None = None
-        probability: Percent | None = None
-        import_only: bool = False
+    class Added(DictionaryEntryDetails, Created):
+        pass
 
     class Renamed(Event):
         zh: Text | None = None

@@ -1,22 +1,12 @@
 """What may be asked of dictionary entries."""
 
-from aggregates.dictionary_entry import DictionaryEntry, StageType
-from aggregates.values import CodeText, Count, Percent, Text, left_out
+from aggregates.dictionary_entry import DictionaryEntry, DictionaryEntryDetails
+from aggregates.values import Count, Text, left_out
 from commands.base import Changes, Creates
 
 
-class AddDictionaryEntry(Creates[DictionaryEntry]):
+class AddDictionaryEntry(DictionaryEntryDetails, Creates[DictionaryEntry]):
     """Add a code to a dictionary."""
-
-    dictionary: CodeText
-    code: CodeText
-    zh: Text
-    en: Text
-    order: Count = 0
-    pipeline: CodeText | None = None
-    type: StageType | None = None
-    probability: Percent | None = None
-    import_only: bool = False
 
     def handle(self, entry: DictionaryEntry, /) -> None:
         entry.add(**self.given())
