@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from aggregates.errors import DomainError
@@ -83,7 +82,7 @@ class Conveyor:
             self._is_moving = False
 
     def _start(self, request: Request, caller: Caller, done: Callback) -> None:
-        self._await({*_named(request, caller)})
+        self._await({*request.names(caller)})
         decided = self._decided(request, caller)
         if isinstance(decided, Prepared):
             claims = set(_claims(decided))
@@ -151,17 +150,6 @@ class Conveyor:
                     raise
                 time.sleep(0.2 * 2**attempt)
         raise AssertionError("unreachable")
-
-
-def _named(request: Request, caller: Caller) -> Iterator[UUID]:
-    """The records whose state the decision depends on, and the command's own id."""
-    command_id = request.command_id(caller)
-    yield from (id for id in (request.id, command_id) if id is not None)
-    for marked in type(request.command).marked():
-        value: Any = getattr(request.command, marked.name)
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, UUID):
-                yield one
 
 
 def _claims(prepared: Prepared) -> Iterator[Claim]:

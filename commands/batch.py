@@ -1,10 +1,10 @@
 """Several requests at once: each for itself, waiting only where order asks, or all or nothing."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from aggregates.base import Aggregate
@@ -40,17 +40,19 @@ class _Flight:
         self._application, self._requests, self._caller = application, requests, caller
         self.results: dict[int, Result] = {}
         self._flying: list[_Flying] = []
-        self._names: set[UUID] = set()
+        self._claimed: set[UUID] = set()
 
     def run(self) -> None:
         for index, request in enumerate(self._requests):
-            named = set(_named(request, self._caller))
-            if not self._names.isdisjoint(named) or len(self._flying) >= IN_FLIGHT:
+            if (
+                not self._claimed.isdisjoint(request.names(self._caller))
+                or len(self._flying) >= IN_FLIGHT
+            ):
                 self._land()
-            self._start(index, request, named)
+            self._start(index, request)
         self._land()
 
-    def _start(self, index: int, request: Request, named: set[UUID]) -> None:
+    def _start(self, index: int, request: Request) -> None:
         try:
             prepared = self._application.decided(request, self._caller)
         except (DomainError, OutcomeUnknown, Overloaded) as refusal:
@@ -63,7 +65,8 @@ class _Flight:
         else:
             outcome = self._application.submit(prepared)
             self._flying.append(_Flying(index, prepared, outcome))
-            self._names |= named | {a.id for a in prepared.aggregates}
+            self._claimed |= {row.command_id for row in prepared.unit.commands}
+            self._claimed |= {aggregate.id for aggregate in prepared.aggregates}
 
     def _land(self) -> None:
         for flying in self._flying:
@@ -78,7 +81,7 @@ class _Flight:
                 self._alone(flying.index)
             else:
                 self.results[flying.index] = receipt
-        self._flying, self._names = [], set()
+        self._flying, self._claimed = [], set()
 
     def _alone(self, index: int) -> None:
         try:
@@ -195,14 +198,3 @@ def _combined(decided: Sequence[Prepared]) -> Append:
         ),
         subject_keys=units[-1].subject_keys,
     )
-
-
-def _named(request: Request, caller: Caller) -> Iterator[UUID]:
-    """Every record that a request names, and its own command id."""
-    command_id = request.command_id(caller)
-    yield from (id for id in (request.id, command_id) if id is not None)
-    for marked in type(request.command).marked():
-        value: Any = getattr(request.command, marked.name)
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, UUID):
-                yield one

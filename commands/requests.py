@@ -1,6 +1,7 @@
 """What a caller sends and gets: request, caller and receipt."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -51,6 +52,16 @@ class Request:
     def command_id(self, caller: Caller) -> UUID | None:
         """The id that follows from the idempotency key; its scope is the caller."""
         return None if self.idempotency_key is None else caller.command_id(self.idempotency_key)
+
+    def names(self, caller: Caller) -> Iterator[UUID]:
+        """The records whose state the decision depends on, and the command's own id."""
+        command_id = self.command_id(caller)
+        yield from (id for id in (self.id, command_id) if id is not None)
+        for marked in type(self.command).marked():
+            value: Any = getattr(self.command, marked.name)
+            for one in value if isinstance(value, tuple) else (value,):
+                if isinstance(one, UUID):
+                    yield one
 
     def covered_by(self, whole: bytes | None) -> "Request":
         """The request as part of a batch that must be repeated as a whole."""
