@@ -28,6 +28,6 @@ def create_app(backstory: Backstory) -> FastAPI:
     context.problems.install(app)
     for part in (health, commands, batches, upserts, history, feed, reads):
         app.include_router(part.router(context, schemas))
-    openapi.install(app, schemas)
+    openapi.install(app, schemas, wants_keys=backstory.settings.auth == "on")
     app.router.on_shutdown.append(context.close)
     return app

@@ -137,7 +137,9 @@ def header(name: str, description: str, pattern: str | None = None) -> dict[str,
     }
 
 
-def install(app: FastAPI, schemas: Schemas, tags: Iterable[dict[str, str]] = ()) -> None:
+def install(
+    app: FastAPI, schemas: Schemas, tags: Iterable[dict[str, str]] = (), *, wants_keys: bool = True
+) -> None:
     """Make ``app.openapi()`` answer the whole document."""
 
     def openapi() -> dict[str, Any]:
@@ -152,7 +154,7 @@ def install(app: FastAPI, schemas: Schemas, tags: Iterable[dict[str, str]] = ())
             components = document.setdefault("components", {})
             components["schemas"] = {**components.get("schemas", {}), **schemas.components}
             components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            document["security"] = [{"key": []}]
+            document["security"] = [{"key": []}] if wants_keys else []
             app.openapi_schema = document
         return app.openapi_schema
 
