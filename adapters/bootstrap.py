@@ -12,17 +12,18 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from adapters import registry
+from adapters.embedded.server import EmbeddedPostgres
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
-from adapters.postgres import progress, schema, tables
-from adapters.postgres.bulk_workers import open_mapper
-from adapters.postgres.embedded import EmbeddedPostgres
-from adapters.postgres.log import PostgresLog
-from adapters.postgres.positions import Positions
-from adapters.postgres.reading import Reader
-from adapters.postgres.rebuild import Rebuilder, Rebuilt
-from adapters.postgres.runner import ProjectionRunner
-from adapters.postgres.secret import claim
+from adapters.postgres.log import schema
+from adapters.postgres.log.reading import Reader
+from adapters.postgres.log.secret import claim
+from adapters.postgres.log.store import PostgresLog
+from adapters.postgres.views import progress, tables
+from adapters.postgres.views.bulk_workers import open_mapper
+from adapters.postgres.views.positions import Positions
+from adapters.postgres.views.rebuild import Rebuilder, Rebuilt
+from adapters.postgres.views.runner import ProjectionRunner
 from adapters.seeds import seed
 from adapters.settings import Settings
 from adapters.texts import Texts

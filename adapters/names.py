@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 from uuid import UUID
 
-from adapters.postgres.asof import NOW
-from adapters.postgres.reader import RowReader
-from adapters.postgres.scope import Scope
+from adapters.postgres.reads.asof import NOW
+from adapters.postgres.reads.reader import RowReader
+from adapters.postgres.reads.scope import Scope
 from adapters.records import Records
 from adapters.sentences import title
 from projections.base import Projection, Row

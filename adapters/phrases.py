@@ -11,7 +11,7 @@ from functools import lru_cache
 from string import Formatter
 from typing import Any
 
-from adapters.postgres.columns import money
+from adapters.postgres.views.columns import money
 from aggregates.values import ExternalId, Money
 
 _LONGEST = 80

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.mapper import Mapper
-from adapters.postgres.asof import NOW, Moment, Recorded, known
+from adapters.postgres.reads.asof import NOW, Moment, Recorded, known
 from aggregates.errors import NotFound
 from aggregates.events import Event
 from commands.ports import EventLog

@@ -16,8 +16,8 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
-from adapters.postgres.log import PostgresLog
-from adapters.postgres.schema import install
+from adapters.postgres.log.schema import install
+from adapters.postgres.log.store import PostgresLog
 from benchmarks.measure import Result, alternating, fresh_database, rate, server
 from commands.ports import Append, CommandRow, EventRow
 

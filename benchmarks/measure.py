@@ -11,7 +11,7 @@ from statistics import median
 
 import psycopg
 
-from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.embedded.server import EmbeddedPostgres
 
 RUNS = 5
 """Alternating runs of which the median counts."""

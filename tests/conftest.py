@@ -12,8 +12,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from adapters.postgres.embedded import EmbeddedPostgres
-from adapters.postgres.schema import install
+from adapters.embedded.server import EmbeddedPostgres
+from adapters.postgres.log.schema import install
 
 _numbers = count(1)
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from adapters import registry
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
-from adapters.postgres.log import PostgresLog
+from adapters.postgres.log.store import PostgresLog
 from adapters.seeds import LOCAL, seed
 from aggregates.base import Aggregate
 from aggregates.events import Event

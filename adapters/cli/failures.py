@@ -3,11 +3,11 @@
 import psycopg
 from pydantic import ValidationError
 
+from adapters.embedded.server import EmbeddedPostgresError
 from adapters.importing.mapping import BadMapping
 from adapters.importing.reading import UnreadableFile
 from adapters.importing.reasons import Reasons
-from adapters.postgres.embedded import EmbeddedPostgresError
-from adapters.postgres.secret import WrongSecret
+from adapters.postgres.log.secret import WrongSecret
 from aggregates.errors import DomainError
 from commands.ports import OutcomeUnknown, Overloaded
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from adapters.bootstrap import DATABASE_FOLDER, Backstory
-from adapters.postgres.neighbour import url_of_running
+from adapters.embedded.neighbour import url_of_running
 from adapters.settings import Settings
 
 Data = Annotated[

@@ -11,12 +11,12 @@ import typer
 from adapters.bootstrap import Backstory
 from adapters.cli.failures import REFUSED, Failure
 from adapters.cli.opening import Data, opened
-from adapters.postgres import parking
-from adapters.postgres.parked import Parked
-from adapters.postgres.progress import Status
-from adapters.postgres.projector import Projector
-from adapters.postgres.rebuild import NothingToRollBackTo, RebuildRunning
-from adapters.postgres.tables import View
+from adapters.postgres.views import parking
+from adapters.postgres.views.parked import Parked
+from adapters.postgres.views.progress import Status
+from adapters.postgres.views.projector import Projector
+from adapters.postgres.views.rebuild import NothingToRollBackTo, RebuildRunning
+from adapters.postgres.views.tables import View
 from projections.base import Projection
 
 

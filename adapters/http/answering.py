@@ -10,10 +10,10 @@ from adapters.http import answers
 from adapters.http.asking import Reading, asked, whole
 from adapters.http.context import Context
 from adapters.http.problems import invalid
-from adapters.postgres.asof import NOW, Moment, Now
-from adapters.postgres.kinds import Unreadable, identity
-from adapters.postgres.reader import Page, RowReader
-from adapters.postgres.scope import Scope
+from adapters.postgres.reads.asof import NOW, Moment, Now
+from adapters.postgres.reads.kinds import Unreadable, identity
+from adapters.postgres.reads.reader import Page, RowReader
+from adapters.postgres.reads.scope import Scope
 from adapters.records import Records
 from aggregates.errors import FieldError, Invalid, NotFound
 from projections.base import Projection, Row

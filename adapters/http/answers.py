@@ -9,7 +9,7 @@ import orjson
 from fastapi import Response
 from pydantic import BaseModel
 
-from adapters.postgres.columns import money
+from adapters.postgres.views.columns import money
 from aggregates.values import Money
 from projections.base import Row
 from queries.base import Total

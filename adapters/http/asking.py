@@ -13,8 +13,8 @@ from psycopg_pool import PoolTimeout
 
 from adapters.http.context import Context
 from adapters.http.errors import NotYet, Retryable
-from adapters.postgres.asof import Clock, Moment, Recorded, moment
-from adapters.postgres.kinds import Unreadable, text
+from adapters.postgres.reads.asof import Clock, Moment, Recorded, moment
+from adapters.postgres.reads.kinds import Unreadable, text
 from adapters.records import needed
 from aggregates.errors import FieldError, Invalid
 

@@ -10,9 +10,9 @@ from adapters.http.answering import identified
 from adapters.http.asking import Reading, asked, position, whole
 from adapters.http.context import Context
 from adapters.names import Names
-from adapters.postgres.asof import Moment
-from adapters.postgres.reader import RowReader
-from adapters.postgres.scope import Scope
+from adapters.postgres.reads.asof import Moment
+from adapters.postgres.reads.reader import RowReader
+from adapters.postgres.reads.scope import Scope
 from adapters.records import Records, Step
 from adapters.texts import Texts, negotiated
 from aggregates.errors import FieldError, Invalid, NotFound

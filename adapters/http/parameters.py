@@ -7,9 +7,9 @@ from pydantic import BaseModel, create_model
 
 from adapters.http import openapi
 from adapters.http.asking import MOST_VALUES
-from adapters.postgres.columns import bare
-from adapters.postgres.filters import filterable, sortable
-from adapters.postgres.kinds import CURRENCY_KIND, Kind
+from adapters.postgres.reads.filters import filterable, sortable
+from adapters.postgres.reads.kinds import CURRENCY_KIND, Kind
+from adapters.postgres.views.columns import bare
 from aggregates.base import markers
 from aggregates.values import Personal
 from projections.base import Row

@@ -1,1 +1,1 @@
-"""Driven adapter for Postgres: promises a durable store, an embedded server where none is given."""
+"""Driven adapter for Postgres: promises a durable log, views folded from it, and reads of both."""

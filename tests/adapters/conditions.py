@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.postgres.binaries import find_binaries, major_version
+from adapters.embedded.binaries import find_binaries, major_version
 
 NOBODY = 65534
 DEBIAN = Path("/usr/lib/postgresql/15/bin")

@@ -186,7 +186,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _own(arguments: argparse.Namespace) -> None:
-    from adapters.postgres.embedded import DataFolderInUse, EmbeddedPostgres
+    from adapters.embedded.server import DataFolderInUse, EmbeddedPostgres
 
     server = EmbeddedPostgres(
         arguments.data, durable=arguments.durable, binaries=arguments.binaries

@@ -12,15 +12,15 @@ from psycopg import sql
 
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
-from adapters.postgres.columns import to_row
-from adapters.postgres.log import PostgresLog
-from adapters.postgres.positions import Positions
-from adapters.postgres.projector import Projector
-from adapters.postgres.reading import Reader
-from adapters.postgres.rebuild import Rebuilder
-from adapters.postgres.runner import Lead, ProjectionRunner, connect
-from adapters.postgres.tables import View, names
-from adapters.postgres.versions import in_occurred_order
+from adapters.postgres.log.reading import Reader
+from adapters.postgres.log.store import PostgresLog
+from adapters.postgres.views.columns import to_row
+from adapters.postgres.views.positions import Positions
+from adapters.postgres.views.projector import Projector
+from adapters.postgres.views.rebuild import Rebuilder
+from adapters.postgres.views.runner import Lead, ProjectionRunner, connect
+from adapters.postgres.views.tables import View, names
+from adapters.postgres.views.versions import in_occurred_order
 from aggregates.events import Event
 from commands.ports import Append, CommandRow, Committed, EventRow
 from projections.base import Projection, Row

@@ -20,12 +20,12 @@ from adapters.http import feed, history, openapi, reads
 from adapters.http.context import Context
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
-from adapters.postgres.log import PostgresLog
-from adapters.postgres.positions import Positions
-from adapters.postgres.reader import RowReader
-from adapters.postgres.reading import Reader
-from adapters.postgres.runner import ProjectionRunner
-from adapters.postgres.scope import Scope
+from adapters.postgres.log.reading import Reader
+from adapters.postgres.log.store import PostgresLog
+from adapters.postgres.reads.reader import RowReader
+from adapters.postgres.reads.scope import Scope
+from adapters.postgres.views.positions import Positions
+from adapters.postgres.views.runner import ProjectionRunner
 from adapters.records import Records
 from adapters.seeds import LOCAL, seed
 from adapters.settings import Settings

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.postgres.asof import EVERYTHING, NOW, Moment, Occurred, Recorded, moment
-from adapters.postgres.reader import RowReader
+from adapters.postgres.reads.asof import EVERYTHING, NOW, Moment, Occurred, Recorded, moment
+from adapters.postgres.reads.reader import RowReader
 from aggregates.errors import Invalid, NotFound
 from aggregates.values import Money
 from commands.base import COMMANDS

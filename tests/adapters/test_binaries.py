@@ -2,9 +2,9 @@
 
 import pytest
 
-from adapters.postgres import binaries
-from adapters.postgres.binaries import find_binaries, major_version
-from adapters.postgres.embedded import NoBinaries
+from adapters.embedded import binaries
+from adapters.embedded.binaries import find_binaries, major_version
+from adapters.embedded.server import NoBinaries
 from tests.adapters.conditions import DEBIAN, needs_two_majors
 
 

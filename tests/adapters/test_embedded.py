@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.postgres.binaries import find_binaries, major_version
-from adapters.postgres.embedded import (
+from adapters.embedded.binaries import find_binaries, major_version
+from adapters.embedded.server import (
     DataFolderInUse,
     EmbeddedPostgres,
     EmbeddedPostgresError,

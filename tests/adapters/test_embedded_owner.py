@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.postgres.embedded import DataFolderInUse, EmbeddedPostgres, find_binaries
+from adapters.embedded.server import DataFolderInUse, EmbeddedPostgres, find_binaries
 from tests.adapters.conditions import NOBODY, needs_root
 from tests.adapters.embedded_owner import (
     Owner,

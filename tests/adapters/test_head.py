@@ -9,8 +9,8 @@ from threading import Thread
 import psycopg
 import pytest
 
-from adapters.postgres.head import LogReplaced
-from adapters.postgres.log import PostgresLog
+from adapters.postgres.log.head import LogReplaced
+from adapters.postgres.log.store import PostgresLog
 from tests.adapters.log_units import position, unit
 
 

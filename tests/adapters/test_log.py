@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from adapters.postgres.leaf import leaf_of
-from adapters.postgres.log import PostgresLog
-from adapters.postgres.schema import install
+from adapters.postgres.log.leaf import leaf_of
+from adapters.postgres.log.schema import install
+from adapters.postgres.log.store import PostgresLog
 from commands.ports import (
     Append,
     Committed,

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import psycopg
 
-from adapters.postgres.log import PostgresLog
+from adapters.postgres.log.store import PostgresLog
 from commands.ports import Append, CommandRow, Committed, EventRow
 
 STREAMS, BATCHES = 8, 60

@@ -13,10 +13,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapters.postgres import predecessor
-from adapters.postgres.account import choose_account
-from adapters.postgres.binaries import find_binaries
-from adapters.postgres.embedded import DataFolderInUse, EmbeddedPostgres
+from adapters.embedded import predecessor
+from adapters.embedded.account import choose_account
+from adapters.embedded.binaries import find_binaries
+from adapters.embedded.server import DataFolderInUse, EmbeddedPostgres
 from tests.adapters.conditions import NOBODY, every_postgres, needs_root
 from tests.adapters.embedded_owner import (
     Owner,

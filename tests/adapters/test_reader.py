@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from adapters.postgres.asof import NOW
-from adapters.postgres.columns import table_columns, to_values
-from adapters.postgres.filters import filterable, sortable
-from adapters.postgres.reader import RowReader
-from adapters.postgres.scope import Scope
+from adapters.postgres.reads.asof import NOW
+from adapters.postgres.reads.filters import filterable, sortable
+from adapters.postgres.reads.reader import RowReader
+from adapters.postgres.reads.scope import Scope
+from adapters.postgres.views.columns import table_columns, to_values
 from aggregates.errors import Invalid
 from aggregates.values import Custom, ExternalId, LongText, Money
 from projections.base import Row

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
-from adapters.postgres.filters import filterable
+from adapters.postgres.reads.filters import filterable
 from aggregates.values import ExternalId, Money
 from commands.base import COMMANDS
 from commands.requests import Receipt, relaxed

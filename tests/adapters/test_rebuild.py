@@ -12,15 +12,15 @@ import psycopg
 import pytest
 
 from adapters import registry
-from adapters.postgres import bulk, progress, rebuild, tracking
-from adapters.postgres.bulk_workers import open_mapper
-from adapters.postgres.rebuild import (
+from adapters.postgres.views import bulk, progress, rebuild, tracking
+from adapters.postgres.views.bulk_workers import open_mapper
+from adapters.postgres.views.rebuild import (
     NothingToRollBackTo,
     Rebuilder,
     RebuildRunning,
     RebuildStopped,
 )
-from adapters.postgres.tables import NEXT, PREVIOUS, View, exists
+from adapters.postgres.views.tables import NEXT, PREVIOUS, View, exists
 from aggregates.opportunity import Opportunity
 from projections.base import Projection
 from tests.adapters.projecting import World, day, rows_of

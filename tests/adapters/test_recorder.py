@@ -23,12 +23,12 @@ from eventsourcing.tests.persistence import (
     TrackingRecorderTestCase,
 )
 
-from adapters.postgres.log import PostgresLog
-from adapters.postgres.recorder import (
+from adapters.postgres.log.recorder import (
     BackstoryAggregateRecorder,
     BackstoryApplicationRecorder,
     BackstoryProcessRecorder,
 )
+from adapters.postgres.log.store import PostgresLog
 
 
 class OnOurLog:

@@ -12,10 +12,10 @@ import pytest
 from psycopg import sql
 
 from adapters import registry
-from adapters.postgres import progress, tracking
-from adapters.postgres.runner import connect
-from adapters.postgres.tables import View
-from adapters.postgres.tracking import OtherLog, Superseded, TrackingAheadOfLog
+from adapters.postgres.views import progress, tracking
+from adapters.postgres.views.runner import connect
+from adapters.postgres.views.tables import View
+from adapters.postgres.views.tracking import OtherLog, Superseded, TrackingAheadOfLog
 from aggregates.base import Aggregate
 from aggregates.events import Created, Event
 from aggregates.opportunity import Opportunity

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters import registry
-from adapters.postgres.tables import View
+from adapters.postgres.views.tables import View
 from aggregates.customer import Customer
 from aggregates.dictionary_entry import DictionaryEntry
 from aggregates.events import Event

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters import registry
-from adapters.postgres import parking
-from adapters.postgres.parked import parked
-from adapters.postgres.tables import View
+from adapters.postgres.views import parking
+from adapters.postgres.views.parked import parked
+from adapters.postgres.views.tables import View
 from aggregates.events import Event
 from aggregates.opportunity import Opportunity
 from commands.ports import EventRow

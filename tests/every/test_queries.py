@@ -6,10 +6,10 @@ import pytest
 from pydantic import BaseModel
 
 from adapters import registry
-from adapters.postgres.asof import NOW, Occurred, Recorded
-from adapters.postgres.questions import composed, types
-from adapters.postgres.relations import Bindings
-from adapters.postgres.scope import Scope
+from adapters.postgres.reads.asof import NOW, Occurred, Recorded
+from adapters.postgres.reads.questions import composed, types
+from adapters.postgres.reads.relations import Bindings
+from adapters.postgres.reads.scope import Scope
 from projections.base import Projection
 from queries import base
 from queries.base import QUERIES, Answer, Query, bare_tables, bound, check, parameters, relations

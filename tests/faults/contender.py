@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
-from adapters.postgres.log import PostgresLog
+from adapters.postgres.log.store import PostgresLog
 from commands.ports import Append, Outcome
 from tests.adapters.log_units import command, event, unit
 

@@ -16,9 +16,9 @@ from struct import pack
 
 import psycopg
 
-from adapters.postgres.lane import Appender, connect
-from adapters.postgres.log import PostgresLog
-from adapters.postgres.units import Unit
+from adapters.postgres.log.lane import Appender, connect
+from adapters.postgres.log.store import PostgresLog
+from adapters.postgres.log.units import Unit
 from commands.ports import Append, Committed
 from tests.adapters.log_units import stream_of, unit
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from adapters.postgres.log import PostgresLog
+from adapters.postgres.log.store import PostgresLog
 from commands.ports import (
     Append,
     Committed,

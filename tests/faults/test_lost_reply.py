@@ -12,11 +12,11 @@ from threading import Event
 import psycopg
 import pytest
 
-from adapters.postgres.embedded import EmbeddedPostgres
-from adapters.postgres.log import PostgresLog
-from adapters.postgres.schema import install
-from adapters.postgres.units import Unit
-from adapters.postgres.writer import Writer
+from adapters.embedded.server import EmbeddedPostgres
+from adapters.postgres.log.schema import install
+from adapters.postgres.log.store import PostgresLog
+from adapters.postgres.log.units import Unit
+from adapters.postgres.log.writer import Writer
 from commands.ports import (
     Append,
     Committed,

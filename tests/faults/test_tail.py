@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from adapters.postgres.log import PostgresLog
+from adapters.postgres.log.store import PostgresLog
 from tests.adapters.log_units import unit
 from tests.faults.tail_oracle import Role, Verdict, run
 

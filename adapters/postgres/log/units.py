@@ -1,0 +1,157 @@
+"""Units made ready for the append function: checked, encoded, with the keys they touch."""
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from secrets import randbits
+from uuid import UUID
+
+from adapters.postgres.log import encoding as e
+from adapters.postgres.log.leaf import digest
+from commands.ports import Append, CommandRow, EventRow
+
+_command_row = e.row_of(e.UUID_, e.TEXT, e.INT2, e.UUID_, e.INT4, e.BYTEA, e.INT8)
+_event_row = e.row_of(
+    *(e.UUID_, e.INT4, e.TEXT, e.TEXT, e.INT2, e.BYTEA, e.UUID_, e.UUID_, e.UUID_),
+    *(e.TEXT, e.BYTEA, e.UUID_, e.TEXT, e.UUID_, e.TIMESTAMPTZ, e.BOOL, e.BYTEA),
+)
+_key_row = e.row_of(e.BYTEA, e.UUID_)
+_subject_row = e.row_of(e.UUID_, e.BYTEA)
+ROW_TYPES = ("new_command", "new_event", *["new_key"] * 4, "new_subject")
+"""Of the append function's parameters, one group of rows each; see schema.sql."""
+_COLUMNS = (8, 18, 3, 3, 3, 3, 3)
+
+_submissions = count(randbits(62))
+
+Rows = tuple[bytes, ...]
+"""Encoded rows, without their first column: which unit they belong to."""
+
+
+class Unit:
+    """One unit, encoded. ``ValueError`` where it could not be stored as it is."""
+
+    __slots__ = ("append", "keys", "places", "size", "submission", "tables")
+
+    def __init__(self, append: Append) -> None:
+        _check(append)
+        self.append = append
+        self.submission = next(_submissions)
+        self.tables = self._encoded()
+        self.keys = _keys(append)
+        self.size = sum(len(row) for rows in self.tables for row in rows)
+        events = {(row.stream_id, row.version): place for place, row in enumerate(append.events)}
+        self.places = [events.get((row.stream_id, row.version)) for row in append.commands]
+        """Which of the unit's events is at the version of each receipt; None: none is."""
+
+    def _encoded(self) -> tuple[Rows, ...]:
+        unit = self.append
+        return (
+            tuple([_command(row, self.submission) for row in unit.commands]),
+            tuple(_events(unit)),
+            _pairs(unit.reserve),
+            _pairs(unit.release),
+            _pairs(unit.mark),
+            _pairs(unit.unmark),
+            tuple([_subject_row(e.uuid(of), e.binary(key)) for of, key in unit.subject_keys]),
+        )
+
+
+def parameters(units: Sequence[Unit], row_types: Sequence[int]) -> list[e.Packed | bool]:
+    """The append function's arguments for these units; ``row_types`` are the numbers that this
+    database gave to ROW_TYPES."""
+    made: list[e.Packed | bool] = [
+        e.rows(type_number, _COLUMNS[table], [unit.tables[table] for unit in units])
+        for table, type_number in enumerate(row_types)
+    ]
+    made.append(any(None in unit.places for unit in units))
+    return made
+
+
+def _pairs(pairs: Iterable[tuple[bytes, UUID]]) -> Rows:
+    return tuple([_key_row(e.binary(key), e.uuid(owner)) for key, owner in pairs])
+
+
+def _command(row: CommandRow, submission: int) -> bytes:
+    return _command_row(
+        e.uuid(row.command_id),
+        e.text(row.name),
+        e.int2(row.status),
+        e.uuid(row.stream_id),
+        e.int4(row.version),
+        e.binary(row.fingerprint),
+        e.int8(submission),
+    )
+
+
+def _events(unit: Append) -> list[bytes]:
+    envelopes = [_envelope(command) for command in unit.commands]
+    seen = set()
+    rows = []
+    for event in unit.events:
+        follows = event.version > 1 and event.stream_id not in seen
+        seen.add(event.stream_id)
+        rows.append(_event(event, envelopes[event.command], follows))
+    return rows
+
+
+Envelope = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes]
+
+
+def _envelope(command: CommandRow) -> Envelope:
+    return (
+        e.uuid(command.command_id),
+        e.uuid(command.actor),
+        e.uuid(command.on_behalf_of),
+        e.text(command.origin),
+        e.binary(command.reason),
+        e.uuid(command.correlation_id),
+        e.text(command.causation_id),
+    )
+
+
+def _event(row: EventRow, envelope: Envelope, follows: bool) -> bytes:
+    columns = (
+        e.uuid(row.stream_id),
+        e.int4(row.version),
+        e.text(row.kind),
+        e.text(row.topic),
+        e.int2(row.schema_version),
+        e.binary(row.payload),
+        *envelope,
+        e.uuid(row.customer_id),
+    )
+    return _event_row(
+        *columns,
+        e.instant(row.occurred_at),
+        e.TRUE if follows else e.FALSE,
+        e.binary(digest(columns)),
+    )
+
+
+def _keys(unit: Append) -> frozenset[bytes]:
+    """Whatever another unit must not touch at the same time, if it is to be taken in turn."""
+    keys = {command.command_id.bytes for command in unit.commands}
+    keys.update([event.stream_id.bytes for event in unit.events])
+    for pairs in (unit.reserve, unit.release):
+        keys.update([key for key, _ in pairs])
+    for pairs in (unit.mark, unit.unmark):
+        keys.update([key + stream.bytes for key, stream in pairs])
+    keys.update([subject.bytes for subject, _ in unit.subject_keys])
+    return frozenset(keys)
+
+
+def _check(unit: Append) -> None:
+    if not unit.commands:
+        raise ValueError("a unit needs a command")
+    if len({command.command_id for command in unit.commands}) < len(unit.commands):
+        raise ValueError("a command id stands twice in one unit")
+    versions: dict[UUID, int] = {}
+    for event in unit.events:
+        if not 0 <= event.command < len(unit.commands):
+            raise ValueError(f"no command {event.command} in the unit")
+        expected = versions.get(event.stream_id, event.version)
+        if event.version != expected or event.version < 0:
+            raise ValueError(f"version {event.version} of {event.stream_id}: not {expected}")
+        versions[event.stream_id] = event.version + 1
+    reserved = dict(unit.reserve)
+    if any(reserved[key] != holder for key, holder in unit.reserve):
+        raise ValueError("a key is reserved for two holders in one unit")

@@ -1,0 +1,111 @@
+"""The units that wait to be stored: what may go together, and what has to wait its turn."""
+
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future
+from threading import Condition, Event
+from time import monotonic
+
+from adapters.postgres.log.units import Unit
+from commands.ports import Outcome
+
+BATCH_UNITS = 512
+BATCH_BYTES = 4_000_000
+_LOOK_AHEAD = 2_048
+"""How many waiting units one batch is chosen from; bounds the work where many want one stream."""
+
+
+class Pending:
+    """A unit, the future its outcome goes to, and since when it waits (``time.monotonic``)."""
+
+    __slots__ = ("future", "since", "unit")
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.future: Future[Outcome] = Future()
+        self.since = monotonic()
+
+
+class Waiting:
+    """A bounded queue that hands out batches of units with no key in common.
+
+    Units that share a key are handed out in the order they came, the next when the one before is
+    done.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._queue: deque[Pending] = deque()
+        self._busy: set[bytes] = set()
+        self._changed = Condition()
+        self._over = Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def put(self, pending: Pending) -> bool:
+        """False where the queue is full or closed."""
+        with self._changed:
+            if self._closed or len(self._queue) >= self._limit:
+                return False
+            self._queue.append(pending)
+            self._changed.notify()
+            return True
+
+    def take(self) -> list[Pending] | None:
+        """The next batch, as soon as there is one; None when closed and empty."""
+        with self._changed:
+            while True:
+                if batch := self._pick():
+                    return batch
+                if self._closed and not self._queue:
+                    return None
+                self._changed.wait()
+
+    def take_overdue(self, age: float) -> list[Pending] | None:
+        """The next batch once a unit has waited for ``age`` seconds; None when closed and empty."""
+        while True:
+            with self._changed:
+                if self._closed and not self._queue:
+                    return None
+                is_overdue = bool(self._queue) and monotonic() - self._queue[0].since > age
+                if is_overdue and (batch := self._pick()):
+                    return batch
+            # Not on the condition: what is put there must wake a lane that takes it at once.
+            self._over.wait(age)
+
+    def done(self, batch: Iterable[Pending]) -> None:
+        """The batch's keys are free for those that wait for them."""
+        with self._changed:
+            for pending in batch:
+                self._busy -= pending.unit.keys
+            if self._queue or self._closed:
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Take no more units; what waits is still handed out."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._over.set()
+
+    def _pick(self) -> list[Pending]:
+        batch: list[Pending] = []
+        passed_over: list[Pending] = []
+        theirs: set[bytes] = set()
+        room = BATCH_BYTES
+        for _ in range(min(len(self._queue), _LOOK_AHEAD)):
+            if len(batch) >= BATCH_UNITS or room <= 0:
+                break
+            pending = self._queue.popleft()
+            keys = pending.unit.keys
+            if not (self._busy.isdisjoint(keys) and theirs.isdisjoint(keys)):
+                passed_over.append(pending)
+                theirs |= keys
+            elif pending.future.set_running_or_notify_cancel():
+                batch.append(pending)
+                self._busy |= keys
+                room -= pending.unit.size
+        self._queue.extendleft(reversed(passed_over))
+        return batch

@@ -1,0 +1,35 @@
+"""Named questions as SQL: relations in place of braces, bound values in place of parameters."""
+
+from string import Formatter
+from typing import Any
+
+from psycopg import sql
+
+from adapters.postgres.reads.asof import NOW, Moment
+from adapters.postgres.reads.relations import Bindings, relation
+from adapters.postgres.reads.scope import Scope
+from adapters.postgres.views.columns import field_columns
+from projections.base import Projection
+from queries.base import NOW as OF_TODAY
+from queries.base import Query, bound, check, parameters
+
+
+def composed(query: Query[Any], scope: Scope, moment: Moment, bindings: Bindings) -> sql.Composed:
+    """A query's SQL, about what the asker may see at the moment."""
+    text = type(query).statement()
+    check(text)
+    bindings.values |= {name: getattr(query, name) for name in parameters(text)}
+    parts: list[sql.Composable] = []
+    for literal, name, _, _ in Formatter().parse(bound(text, types(type(query)))):
+        parts.append(sql.SQL(literal))
+        if name is not None:
+            row = Projection.registry[name.removeprefix(OF_TODAY)].row
+            at = NOW if name.startswith(OF_TODAY) else moment
+            parts.append(relation(row, scope, at, bindings))
+    return sql.Composed(parts)
+
+
+def types(query: type[Query[Any]]) -> dict[str, str]:
+    """Parameter → SQL type to which it is bound."""
+    fields = query.model_fields.items()
+    return {n: field_columns(n, f.rebuild_annotation()).columns[0].type for n, f in fields}

@@ -1,0 +1,250 @@
+"""The runner: one leader among all processes brings every view up to the head of the log."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any
+
+import psycopg
+
+from adapters.postgres.views import tracking
+from adapters.postgres.views.bulk_workers import OpenReader
+from adapters.postgres.views.decoding import EventReader, is_passing
+from adapters.postgres.views.log_source import LogSource
+from adapters.postgres.views.positions import Positions
+from adapters.postgres.views.projector import Projector
+from adapters.postgres.views.rebuild import Rebuilder
+from adapters.postgres.views.tables import View, exists, install
+from adapters.postgres.views.tracking import Moved, Superseded
+from projections.base import Projection
+
+_log = logging.getLogger(__name__)
+
+BATCH = 5_000
+HEARTBEAT_SECONDS = 0.25
+FOLLOWER_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 5.0
+_SETTINGS = {
+    # What is lost with the server is lost with its tracking, and folded again.
+    "synchronous_commit": "off",
+    "statement_timeout": "120s",
+    "lock_timeout": "30s",
+    # A runner that is frozen gives the lead up.
+    "idle_session_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    # Tables grow from nothing under plans that are made once.
+    "enable_seqscan": "off",
+    "jit": "off",
+}
+
+
+def connect(url: str, **settings: str) -> psycopg.Connection:
+    """A connection with the limits that projecting runs under."""
+    connection = psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=3,
+        tcp_user_timeout=5000,
+        application_name="backstory projections",
+    )
+    for name, value in {**_SETTINGS, **settings}.items():
+        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+    return connection
+
+
+class Lead:
+    """One session's lead: an epoch, and where the views stand that are as defined."""
+
+    def __init__(self, connection: psycopg.Connection, epoch: int, views: Sequence[View]) -> None:
+        self.connection, self.epoch, self.views = connection, epoch, views
+        self.positions: dict[View, int] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read again where everything stands. Raises TrackingAheadOfLog, OtherLog, Superseded."""
+        tracking.adopt(self.connection, [v.key for v in self.views], self.epoch)
+        tracks = tracking.find(self.connection, [v.key for v in self.views])
+        mine = {v: tracks[v.key] for v in self.views if v.key in tracks}
+        current = {v: t for v, t in mine.items() if t.fingerprint == v.fingerprint}
+        tracking.refuse_other_log(self.connection, list(current.values()))
+        if any(t.epoch != self.epoch for t in current.values()):
+            raise Superseded(f"epoch {self.epoch} is over")
+        self.positions = {v: t.position for v, t in current.items() if exists(self.connection, v)}
+
+    @property
+    def outdated(self) -> list[View]:
+        """Views without tables, or with tables made by other folds or fields."""
+        return [v for v in self.views if v not in self.positions]
+
+    def last_group(self, head: int) -> tuple[list[View], int, int]:
+        """The views that are furthest behind, where they are, and how far they may go at once."""
+        start = min(self.positions.values())
+        group = [v for v, at in self.positions.items() if at == start]
+        others = [at for at in self.positions.values() if at != start]
+        return group, start, min([head, *others])
+
+
+class ProjectionRunner:
+    """Runs the projections in a thread; any number of processes may, one of them leads.
+
+    Stops for good, loudly, where a person must decide: see ``failure``.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        log: LogSource,
+        reader: EventReader,
+        positions: Positions,
+        *,
+        projections: Sequence[Projection[Any]] | None = None,
+        batch: int = BATCH,
+        settings: Mapping[str, str] | None = None,
+        open_reader: OpenReader | None = None,
+    ) -> None:
+        self._url, self._log, self._positions = url, log, positions
+        found = Projection.registry.values() if projections is None else projections
+        self._views = [View(p) for p in found]
+        self._batch, self._settings = batch, dict(settings or {})
+        self._projector = Projector(log, reader)
+        self._rebuilder = Rebuilder(url, log, reader, open_reader=open_reader)
+        self._stopping, self._ready = Event(), Event()
+        self._thread: Thread | None = None
+        self._rebuilding: Thread | None = None
+        self._pause = 0.0
+        self._seen: set[View] = set()
+        self.failure: Exception | None = None
+        """Why the runner has stopped by itself."""
+
+    # The thread
+
+    def start(self) -> "ProjectionRunner":
+        self._thread = Thread(target=self._run, name="backstory-projections", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Finish the batch at hand and give the lead up."""
+        self._stopping.set()
+        self._rebuilder.stop()
+        for thread in (self._thread, self._rebuilding):
+            if thread is not None:
+                thread.join()
+        self._thread = None
+
+    def __enter__(self) -> "ProjectionRunner":
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def wait_ready(self, timeout: float) -> bool:
+        """Whether this process leads and every view is as its definition says, within seconds."""
+        return self._ready.wait(timeout)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set() and self.failure is None:
+            try:
+                with connect(self._url, **self._settings) as connection:
+                    self._follow_then_lead(connection)
+            except Exception as error:
+                self._take(error)
+            finally:
+                self._ready.clear()
+                self._positions.stop_telling()
+
+    def _take(self, error: Exception) -> None:
+        """Go on after what passes, stop on what does not."""
+        if isinstance(error, Superseded):
+            _log.warning("another runner has taken over: %s", error)
+        elif is_passing(error):
+            self._pause = min(max(0.05, self._pause * 2), LONGEST_PAUSE_SECONDS)
+            _log.warning("projecting again in %.2f s: %s", self._pause, error)
+            self._stopping.wait(self._pause)
+        else:
+            self.failure = error
+            _log.critical("projecting has stopped: %s", error, exc_info=error)
+
+    def _follow_then_lead(self, connection: psycopg.Connection) -> None:
+        while not self._stopping.is_set():
+            lead = self.lead(connection)
+            if lead is None:
+                self._stopping.wait(FOLLOWER_SECONDS)
+                continue
+            while not self._stopping.is_set() and self.failure is None:
+                self._mind_outdated(lead)
+                if not self.step(lead, HEARTBEAT_SECONDS):
+                    connection.execute("SELECT")
+            return
+
+    # What the thread does, step by step
+
+    def lead(self, connection: psycopg.Connection) -> Lead | None:
+        """Take the lead, or None where another session has it."""
+        install(connection)
+        epoch = tracking.try_to_lead(connection)
+        return None if epoch is None else Lead(connection, epoch, self._views)
+
+    def step(self, lead: Lead, timeout: float = 0.0) -> bool:
+        """Bring the views that are furthest behind one batch further; False: all are up to date.
+
+        Raises Superseded, ProjectionsStopped, LogReplaced, or an error that is passing.
+        """
+        if not lead.positions:
+            self._stopping.wait(min(timeout, 0.05))
+            return False
+        self._tell(lead)
+        behind = min(lead.positions.values())
+        head = self._log.wait_for_head(behind, timeout) if timeout else self._log.head()
+        group, start, ceiling = lead.last_group(behind if head is None else head.position)
+        if ceiling <= start:
+            return False
+        kinds = sorted({v.projection.aggregate.KIND for v in group})
+        stored = self._log.log(start, ceiling, self._batch, kinds=kinds)
+        end = stored[-1].position if len(stored) == self._batch else ceiling
+        batch = self._projector.batch(group, start, end, stored)
+        try:
+            self._projector.project(lead.connection, group, lead.epoch, batch)
+        except Moved:
+            lead.reload()
+            return True
+        self._pause = 0.0
+        lead.positions.update(dict.fromkeys(group, end))
+        self._tell(lead)
+        return True
+
+    def _tell(self, lead: Lead) -> None:
+        self._positions.tell({v.key: at for v, at in lead.positions.items()})
+
+    def _mind_outdated(self, lead: Lead) -> None:
+        """Have views that were never as we define them rebuilt, while the others go on."""
+        self._seen |= lead.positions.keys()
+        if not lead.outdated:
+            self._ready.set()
+        elif self._rebuilding is None or not self._rebuilding.is_alive():
+            lead.reload()
+            # What another release has redefined since is that release's to keep.
+            outdated = [v for v in lead.outdated if v not in self._seen]
+            if outdated:
+                self._rebuilding = Thread(
+                    target=self._rebuild, args=(outdated,), name="backstory-rebuild", daemon=True
+                )
+                self._rebuilding.start()
+
+    def _rebuild(self, views: Sequence[View]) -> None:
+        for view in views:
+            try:
+                self._rebuilder.rebuild(view.projection)
+            except Exception as error:
+                if self._stopping.is_set():
+                    return
+                if not is_passing(error):
+                    self.failure = error
+                _log.exception("%s cannot be rebuilt", view.name)
+                return

@@ -1,0 +1,155 @@
+"""The tables of a projection: what they are called, how they are made, what they were made by."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from adapters.postgres.views.cells import RowEncoder
+from adapters.postgres.views.columns import Column, table_columns
+from projections.base import Projection
+
+SCRIPT = Path(__file__).with_name("tracking.sql")
+_INSTALLING = "SELECT pg_advisory_xact_lock(16979, 6)"
+_INSTALLED = "SELECT to_regclass('backstory.skipped_stream') IS NOT NULL"
+_FORMAT = 1
+"""Raise it when the tables of every projection are laid out in another way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a set of tables lies, and what is added to its name in tracking."""
+
+    schema: str
+    suffix: str
+
+
+LIVE = Place("views", "")
+NEXT = Place("views_next", "@next")
+PREVIOUS = Place("views_previous", "@previous")
+
+VERSION_COLUMNS = (
+    Column("axis", "smallint"),
+    Column("occurred_at", "timestamptz"),
+    Column("gone", "boolean"),
+    Column("at_position", "bigint"),
+)
+"""What a row version has beside the row's own columns; see ``adapters.postgres.views.versions``."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A projection's tables in one place: current rows and row versions."""
+
+    projection: Projection[Any]
+    place: Place = LIVE
+
+    @property
+    def name(self) -> str:
+        return self.projection.table
+
+    @property
+    def key(self) -> str:
+        """Its name in tracking."""
+        return self.name + self.place.suffix
+
+    @property
+    def table(self) -> sql.Identifier:
+        return sql.Identifier(self.place.schema, self.name)
+
+    @property
+    def versions(self) -> sql.Identifier:
+        return sql.Identifier(self.place.schema, f"{self.name}_versions")
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        columns = table_columns(self.projection.row)
+        clash = {c.name for c in columns} & {c.name for c in VERSION_COLUMNS}
+        if clash:
+            raise TypeError(f"fields of {self.name} are named as columns of versions: {clash}")
+        return columns
+
+    @cached_property
+    def encoder(self) -> RowEncoder:
+        return RowEncoder(self.projection.row)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes whenever the tables must be made anew."""
+        made_of = [
+            _FORMAT,
+            self.projection.aggregate.KIND,
+            [(c.name, c.type) for c in self.columns],
+        ]
+        digest = sha256(json.dumps(made_of).encode()).hexdigest()[:16]
+        return f"{self.name}:{self.projection.revision}:{digest}"
+
+    def at(self, place: Place) -> "View":
+        """The same projection in another place."""
+        return View(self.projection, place)
+
+
+def names(columns: tuple[Column, ...], prefix: str = "") -> sql.Composed:
+    """``"id", "version", …`` for use in a statement."""
+    parts = [sql.SQL(prefix) + sql.Identifier(c.name) for c in columns]
+    return sql.SQL(", ").join(parts)
+
+
+def install(connection: psycopg.Connection) -> None:
+    """Make the tables that all projections share, where they are missing."""
+    with connection.transaction():
+        if connection.execute(_INSTALLED).fetchone() == (True,):
+            return
+        connection.execute(_INSTALLING)
+        connection.execute("SET LOCAL client_min_messages = warning")
+        connection.execute(SCRIPT.read_text(encoding="utf-8").encode())
+
+
+def create(connection: psycopg.Connection, view: View) -> None:
+    """Make the view's tables, empty and without indexes, in place of any that are there."""
+    drop(connection, view)
+    both = (view.table, view.columns), (view.versions, VERSION_COLUMNS + view.columns)
+    for table, columns in both:
+        defined = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in columns
+        )
+        connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, defined))
+
+
+def drop(connection: psycopg.Connection, view: View) -> None:
+    both = sql.SQL(", ").join([view.table, view.versions])
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(both))
+
+
+def exists(connection: psycopg.Connection, view: View) -> bool:
+    name = f"{sql.Identifier(view.place.schema, view.name).as_string(connection)}"
+    found = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (name,)).fetchone()
+    return found == (True,)
+
+
+def create_indexes(connection: psycopg.Connection, view: View) -> None:
+    """Make the view's indexes; after a bulk load, so that each is built once."""
+    for statement in _indexes(view):
+        connection.execute(statement)
+
+
+def _indexes(view: View) -> list[sql.Composed]:
+    fields = view.projection.row.fields
+    by = dict.fromkeys(["customer_id", "owner_id", view.projection.row.owner or "owner_id"])
+    statements = [sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(view.table)]
+    statements += [_index(view.table, sql.Identifier(name)) for name in by if name in fields]
+    if "external" in fields:
+        key = sql.SQL("(external->>'system'), (external->>'id')")
+        statements.append(_index(view.table, key))
+    for order in ("id, at_position", "id, occurred_at, at_position"):
+        statements.append(_index(view.versions, sql.SQL(order)))
+    return statements
+
+
+def _index(table: sql.Identifier, key: sql.Composable) -> sql.Composed:
+    return sql.SQL("CREATE INDEX ON {} ({})").format(table, key)
