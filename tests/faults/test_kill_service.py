@@ -68,6 +68,8 @@ class Process:
             return self._process.wait(timeout=40)
         finally:
             self._log.close()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
 
 
 @dataclass
