@@ -1,6 +1,6 @@
 """From a request to the unit that stores it: rules run here, nothing is written."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,7 +92,7 @@ class Preparation:
         if command.CREATES and meta.incomplete:
             aggregate.incomplete = meta.incomplete
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
-        children = _handled(command, aggregate)
+        children = handled(command, aggregate)
         touched = [aggregate, *children]
         self._check_reasons(touched, request, caller)
         self._check_vacant(touched, offline)
@@ -233,13 +233,17 @@ class Preparation:
         return self._keys.lookup(claim.scope, claim.value)
 
 
-def _handled(command: Command[Any], aggregate: Aggregate) -> list[Aggregate]:
+def handled(command: Command[Any], aggregate: Aggregate) -> list[Aggregate]:
     """The children made by the command. A value that no event may hold is the request's fault."""
     try:
         return list(command.handle(aggregate) or ())
     except ValidationError as error:
-        wrong = [(".".join(map(str, e["loc"])), e["type"]) for e in error.errors()]
-        raise Invalid(*(FieldError(field, kind) for field, kind in wrong)) from error
+        raise Invalid(*map(_field_error, error.errors())) from error
+
+
+def _field_error(error: Mapping[str, Any]) -> FieldError:
+    bounds = {n: v for n, v in error.get("ctx", {}).items() if isinstance(v, str | int | float)}
+    return FieldError(".".join(map(str, error["loc"])), str(error["type"]), **bounds)
 
 
 def already_exists(request: Request) -> Rejected:
