@@ -16,6 +16,7 @@ from aggregates.errors import DomainError, FieldError, Invalid
 from aggregates.events import Event
 from aggregates.values import Code, CodeEntry, Money
 from commands.base import Command
+from commands.preparation import handled
 
 RECORD = UUID("00000000-0000-7000-8000-000000000001")
 """The id of the record that examples are about."""
@@ -73,7 +74,7 @@ class Given:
         before = aggregate.state()
         try:
             resolve(command, self._codes)
-            children = list(command.handle(aggregate) or ())
+            children = handled(command, aggregate)
         except DomainError as refusal:
             assert not aggregate.pending, f"refused, but recorded {aggregate.pending}"
             assert aggregate.state() == before, "refused, but changed the record"

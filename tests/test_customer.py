@@ -243,6 +243,17 @@ def test_tags_are_added_once_in_the_order_given() -> None:
     tagged.when(TagCustomer(tags=("a",))).changes_nothing()
 
 
+def test_tags_and_custom_fields_are_not_countless() -> None:
+    many = tuple(f"t{n}" for n in range(99))
+    tagged = given(REGISTERED, Customer.Tagged(tags=many))
+    tagged.when(TagCustomer(tags=("t1", "a"))).leaves(tags=(*many, "a"))
+    tagged.when(TagCustomer(tags=("a", "b"))).invalid("tags")
+    custom: dict[str, Any] = {f"x{n}": n for n in range(200)}
+    known = given(REGISTERED, Customer.DetailsChanged(custom=custom))
+    known.when(ChangeCustomerDetails(custom={"x1": 2})).leaves(custom={**custom, "x1": 2})
+    known.when(ChangeCustomerDetails(custom={"y": 1})).invalid("custom")
+
+
 def test_tags_are_taken_off() -> None:
     tagged = given(REGISTERED, Customer.Tagged(tags=("b", "a")))
     tagged.when(UntagCustomer(tags=("b", "x"))).then(Customer.Untagged(tags=("a",)))

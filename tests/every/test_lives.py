@@ -19,6 +19,7 @@ from aggregates.errors import DomainError, kebab
 from aggregates.events import Created, Envelope, Event
 from commands.base import COMMANDS, Command, Meta
 from commands.ports import Snapshot
+from commands.preparation import handled
 from commands.requests import Caller, Request
 from projections.base import BEGINNING, Projection
 from tests.spec import RECORD, default_codes, resolve
@@ -71,7 +72,7 @@ def lived(kind: str, commands: list[Command]) -> tuple[Aggregate, list[Event]]:
         before = aggregate.copy()
         try:
             resolve(command, default_codes())
-            command.handle(aggregate)
+            handled(command, aggregate)
         except DomainError:
             assert aggregate.state() == before.state()
             assert aggregate.version == before.version

@@ -105,9 +105,12 @@ def _reach(case: Any, known: dict[str, str], number: int) -> None:
         case.query["after"] = 1
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "examples", [30, pytest.param(400, marks=[pytest.mark.soak, pytest.mark.timeout(7200)])]
+    "examples",
+    [
+        pytest.param(30, marks=pytest.mark.timeout(600)),
+        pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(7_200)]),
+    ],
 )
 def test_no_operation_breaks_its_document(service: Service, examples: int) -> None:
     customer = service.customer()
@@ -393,9 +396,12 @@ CUSTOMER = Annotated[UUID, Ref("Customer")]
 _simplest: dict[str, Any] = {}
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "step", [23, pytest.param(1, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])]
+    "step",
+    [
+        pytest.param(23, marks=pytest.mark.timeout(300)),
+        pytest.param(1, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)]),
+    ],
 )
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_naughty_strings_in_every_field_of_every_command(
