@@ -65,7 +65,10 @@ def run(backstory: Backstory, listening: socket.socket, greeting: str = "") -> N
     from adapters.http.app import create_app
 
     config = uvicorn.Config(
-        create_app(backstory), log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS
+        create_app(backstory),
+        log_level="warning",
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
     with suppress(KeyboardInterrupt):  # How the server passes on the signal that ended it.
         if backstory.settings.role != "api":

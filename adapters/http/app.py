@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from adapters.bootstrap import Backstory
 from adapters.http import batches, commands, feed, health, history, openapi, reads, upserts
 from adapters.http.context import Context
+from adapters.http.shortcut import ShortCut
 
 DESCRIPTION = """
 A CRM whose record is its event log. Commands go in as `POST /v1/{aggregates}/{verb}`; lists,
@@ -28,6 +29,7 @@ def create_app(backstory: Backstory) -> FastAPI:
     context.problems.install(app)
     for part in (health, commands, batches, upserts, history, feed, reads):
         app.include_router(part.router(context, schemas))
+    app.router.routes.insert(0, ShortCut(context))
     openapi.install(app, schemas, wants_keys=backstory.settings.auth == "on")
     app.router.on_shutdown.append(context.close)
     return app

@@ -69,19 +69,19 @@ def _failures(command: type[Command[Any]]) -> tuple[int, ...]:
 
 def _creating(context: Context, command: type[Command[Any]]) -> Any:
     async def create(request: Request) -> Response:
-        return await _carry_out(context, command, request, None)
+        return await carry_out(context, command, request, None)
 
     return create
 
 
 def _changing(context: Context, command: type[Command[Any]]) -> Any:
     async def change(request: Request, id: UUID) -> Response:
-        return await _carry_out(context, command, request, id)
+        return await carry_out(context, command, request, id)
 
     return change
 
 
-async def _carry_out(
+async def carry_out(
     context: Context, command: type[Command[Any]], request: Request, id: UUID | None
 ) -> Response:
     caller = await context.caller(request)
