@@ -7,6 +7,8 @@ database can neither read personal fields nor test guesses against reservations.
 
 import hashlib
 import os
+import tempfile
+from contextlib import suppress
 from hmac import compare_digest
 from pathlib import Path
 from uuid import UUID
@@ -39,16 +41,10 @@ class Keyring:
 
     @classmethod
     def from_file(cls, path: Path) -> "Keyring":
-        """The key in the file; a new one where there is no file."""
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return cls.from_hex(path.read_text())
-        with os.fdopen(descriptor, "w") as file:
-            file.write(os.urandom(KEY_BYTES).hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return cls.from_file(path)
+        """The key in the file; a new one where there is no file. A file is never half written."""
+        if not path.exists():
+            _write_once(path, os.urandom(KEY_BYTES).hex() + "\n")
+        return cls.from_hex(path.read_text())
 
     def wrap(self, subject: UUID, key: bytes) -> bytes:
         """A subject's key as it is stored."""
@@ -73,6 +69,20 @@ class Keyring:
     def matches(self, check: bytes) -> bool:
         """Whether a database was written with this master key."""
         return compare_digest(check, self.check)
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Let the file appear whole, readable by its owner only; whoever is first has written it."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        os.unlink(name)
 
 
 def _derive(master: bytes, purpose: bytes) -> bytes:
