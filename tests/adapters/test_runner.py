@@ -287,3 +287,18 @@ def test_a_database_that_takes_no_connections_for_a_while(world: World, postgres
         assert world.positions.wait_until("opportunities", position, 20)
         assert runner.failure is None
     check(world, stream)
+
+
+def test_a_rebuild_by_somebody_else_is_waited_for(database_url: str) -> None:
+    """The views were never built, and a rebuild from the command line is about to."""
+    with World(database_url, [OPPORTUNITIES]) as world:
+        stream = uuid4()
+        world.append((stream, opened(), day(1)))
+        with world.runner() as runner:
+            with world.rebuilder._alone(OPPORTUNITIES):
+                assert not runner.wait_ready(1.5)
+                assert runner.failure is None
+            assert runner.wait_ready(20)
+            last = world.append((stream, advanced(), day(2)))
+            assert world.positions.wait_until("opportunities", last, 20)
+        check(world, stream)

@@ -14,7 +14,7 @@ from adapters.postgres.views.decoding import EventReader, is_passing
 from adapters.postgres.views.log_source import LogSource
 from adapters.postgres.views.positions import Positions
 from adapters.postgres.views.projector import Projector
-from adapters.postgres.views.rebuild import Rebuilder
+from adapters.postgres.views.rebuild import Rebuilder, RebuildRunning
 from adapters.postgres.views.tables import View, exists, install
 from adapters.postgres.views.tracking import Moved, Superseded
 from projections.base import Projection
@@ -241,6 +241,9 @@ class ProjectionRunner:
         for view in views:
             try:
                 self._rebuilder.rebuild(view.projection)
+            except RebuildRunning as error:
+                _log.info("looking again soon: %s", error)
+                self._stopping.wait(FOLLOWER_SECONDS)
             except Exception as error:
                 if self._stopping.is_set():
                     return
