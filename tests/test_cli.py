@@ -158,11 +158,18 @@ def test_an_import_reports_and_ends_with_1_where_rows_were_refused(
     rehearsed = run("import", "customers", str(path), "--dry-run")
     assert rehearsed.code == 1
     report = "2 rows read = 1 created, 0 updated, 0 skipped, 1 refused"
-    assert rehearsed.out.startswith(f"{report} (dry run: nothing was stored)\n")
+    assert rehearsed.out.startswith(f"{report} (dry run: nothing was stored)\nline 3: industry: ")
     said = run("import", "customers", str(path))
     assert said.code == 1
     assert said.out.startswith(f"{report}\n")
-    assert f"{path}.refused.csv (line 3: industry: there is no code" in said.out
+    assert "\nrefused: line 3: industry: there is no code" in said.out
+    assert f"\nrefused rows with reasons: {path}.refused.csv\n" in said.out
+    write_csv(path, [header, good, *([f"云泽{n}有限公司", "mining"] for n in range(30))])
+    assert (
+        "\n30 refused, the first on line 3: has 2 cells"
+        in run("import", "customers", str(path)).out
+    )
+    assert run("import", "customers", str(path), "--dry-run").out.endswith("\nand 10 more\n")
     write_csv(path, [header, good])
     again = run("import", "customers", str(path), "--on-duplicate", "skip")
     assert (again.code, again.out) == (

@@ -92,7 +92,7 @@ def test_any_text_is_kept_byte_for_byte_or_refused_with_line_and_reason(
 MESSY = [
     HEADER,
     customer("云泽青峰有限公司"),
-    customer("云泽青峰有限公司"),  # the same company, in a row of its own
+    customer("云泽青峰有限公司", phone="13800000002"),  # the same company, said otherwise
     customer("青岚科技有限公司", industry="mining"),
     customer("青岚机床有限公司", phone="12"),
     ["沧浦电子有限公司", "software"],
@@ -156,11 +156,64 @@ def test_refused_rows_are_written_as_they_were_and_can_be_imported_once_repaired
     assert [int(row["line"]) for row in found] == sorted(REASONS)
     by_line = {int(row["line"]): [row[column] for column in HEADER] for row in found}
     assert by_line[4] == MESSY[3]
-    assert by_line[6] == [*MESSY[5], "", "", ""]
+    assert by_line[6] == [*MESSY[5], None, None, None], "as ragged as it was"
+    position = last(backstory)
+    assert counts(imported(backstory, "customers", refused)) == (0, 0, 0, 7), "nothing is repaired"
+    assert last(backstory) == position
     repaired = [by_line[4][0], "software", *by_line[4][2:]]
-    write_csv(refused, [[*HEADER, "line", "reason"], [*repaired, "4", "repaired"]])
+    write_csv(refused, [["line", "reason", *HEADER], ["4", "repaired", *repaired]])
     assert counts(imported(backstory, "customers", refused)) == (1, 0, 0, 0)
     assert "青岚科技有限公司" in names(backstory)
+
+
+RAGGED = """name,reason,line
+云泽青峰有限公司,why
+云泽青岚有限公司,why,1,more
+"云泽"沧浦有限公司,why,1
+,why,1
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "many"),
+    [(RAGGED, 4), ('name\n"云泽"沧浦有限公司\n"云泽,\n', 2), ("name\n云泽\0有限公司\n,\n", 2)],
+)
+def test_refused_rows_are_refused_until_they_are_repaired(
+    backstory: Backstory, tmp_path: Path, content: str, many: int
+) -> None:
+    path = tmp_path / "ragged.csv"
+    path.write_text(content, encoding="utf-8")
+    by = mapping(tmp_path, 'kind = "customers"\nfields.name = "name"')
+    for _ in range(3):  # the file, its refused rows, and the refused of those
+        report = imported(backstory, "customers", path, by)
+        assert counts(report) == (0, 0, 0, many), said(report)
+        path = refused_path(path)
+        [header, *rest] = path.read_text(encoding="utf-8").splitlines()
+        assert header.count("line") <= 2
+        assert len(rest) >= many
+
+
+def test_only_an_import_that_refuses_rows_leaves_a_file_of_them(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "c.csv", [HEADER, customer("云泽青峰有限公司", industry="mining")])
+    assert counts(imported(backstory, "customers", path, is_rehearsal=True)) == (0, 0, 0, 1)
+    assert not refused_path(path).exists()
+    imported(backstory, "customers", path)
+    assert refused_path(path).exists()
+    write_csv(path, [HEADER, customer("云泽青峰有限公司")])
+    imported(backstory, "customers", path, is_rehearsal=True)
+    assert refused_path(path).exists(), "a dry run takes nothing away either"
+    imported(backstory, "customers", path)
+    assert not refused_path(path).exists()
+
+
+def test_what_is_no_code_is_said_to_be_none(backstory: Backstory, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "c.csv", [HEADER, customer("云泽青峰有限公司", industry="软件")])
+    [reason] = said(imported(backstory, "customers", path)).values()
+    assert "there is no code “软件” in the dictionary “industry”" in reason
+    assert "mapping" in reason
+    assert "[a-z0-9]" not in reason
 
 
 def test_a_folder_that_is_not_to_be_written_to_is_left_alone(
@@ -232,6 +285,30 @@ def test_another_row_of_the_same_record_is_refused_skipped_or_taken_over(
     [details, tagged] = events(backstory, before)
     assert details.model_fields_set == {"industry", "custom"}, "only what differs is recorded"
     assert tagged.TOPIC == "Customer.Tagged"
+
+
+@pytest.mark.parametrize("mode", ["refuse", "skip", "update"])
+def test_a_row_that_says_what_is_recorded_by_now_changes_nothing(
+    backstory: Backstory, tmp_path: Path, mode: str
+) -> None:
+    known(backstory, tmp_path, FIRST)
+    other = changed(FIRST, industry="finance", tags="b;c", color="blue")
+    known(backstory, tmp_path, other, on_duplicate="update")
+    before = last(backstory)
+    assert counts(known(backstory, tmp_path, other, on_duplicate=mode)) == (0, 0, 1, 0)
+    assert last(backstory) == before
+    further = changed(other, color="green")
+    assert counts(known(backstory, tmp_path, further)) == (0, 0, 0, 1)
+
+
+def test_of_a_first_contact_too_a_row_says_what_is_recorded_or_not(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    rows = [customer("云泽青峰有限公司"), customer("云泽青峰有限公司")]
+    path = write_csv(tmp_path / "plain.csv", [HEADER, *rows])
+    assert counts(imported(backstory, "customers", path)) == (1, 0, 1, 0)
+    write_csv(path, [HEADER, customer("云泽青峰有限公司", phone="13800000002")])
+    assert counts(imported(backstory, "customers", path)) == (0, 0, 0, 1)
 
 
 def test_a_row_that_goes_back_to_what_it_first_said_is_taken_over_too(
@@ -358,6 +435,35 @@ def test_a_row_becomes_what_happened_when_it_happened(backstory: Backstory, tmp_
     zoned = won.envelope.occurred_at.astimezone(backstory.timezone)
     assert zoned.date() == date(2017, 5, 2)
     assert {opened.envelope.origin, won.envelope.origin} == {"import"}
+
+
+def test_a_record_that_came_into_being_on_another_day_is_not_as_the_row_says(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    assert counts(deals(backstory, tmp_path, ["1", "Open", "2017-03-01", "", "", ""])) == (
+        *(1, 0, 0, 0),
+    )
+    later = ["1", "Open", "2017-03-02", "", "", ""]
+    assert counts(deals(backstory, tmp_path, later)) == (0, 0, 0, 1)
+
+
+def test_what_further_commands_fill_in_is_not_counted_as_incomplete(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    text = DEALS.replace('title = "id"', 'title = "id"\ncustomer_id = { constant = "%s" }')
+    path = write_csv(tmp_path / "c.csv", [HEADER, customer("云泽青峰有限公司")])
+    imported(backstory, "customers", path)
+    [id] = rows(backstory, "customers")
+    by = mapping(tmp_path, text % id)
+    won = ["1", "Won", "2017-03-01", "2017-05-02", "12.50", ""]
+    lost = ["2", "Lost", "2017-03-01", "2017-05-02", "", "price"]
+    undated = ["3", "Won", "", "2017-05-02", "12.50", ""]
+    path = write_csv(tmp_path / "deals.csv", [DEAL_COLUMNS, won, lost, undated])
+    report = imported(backstory, "opportunities", path, by)
+    assert counts(report) == (3, 0, 0, 0)
+    lacking = {r.title: r.incomplete for r in rows(backstory, "opportunities").values()}
+    assert lacking == {"1": (), "2": ("amount",), "3": ("occurred_at",)}
+    assert report.incomplete == 2
 
 
 def test_a_row_whose_further_command_cannot_be_made_is_not_entered_at_all(

@@ -1,6 +1,7 @@
 """``backstory import``."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -12,6 +13,9 @@ from adapters.cli.opening import Data, opened, settings
 from adapters.importing.jobs import Job, prepare, run
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
+
+LISTED = 20
+"""Refused rows that a dry run prints."""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,14 +40,14 @@ def import_file(
     """Enter the rows of a CSV file by commands.
 
     Safe to run again: rows imported before are skipped. Refused rows are written to
-    FILE.refused.csv with line and reason; then the exit code is 1.
+    FILE.refused.csv with line and reason (a dry run prints them); then the exit code is 1.
     """
     job = Job(kind, file, mapping, on_duplicate, is_rehearsal=dry_run)
     prepared = prepare(job, settings(data).zone)
     with opened(data) as backstory:
         report, refused = run(backstory, prepared, Progress())
     _tell(report, refused, dry_run)
-    if refused is not None:
+    if report.refusals:
         raise typer.Exit(REFUSED)
 
 
@@ -55,8 +59,21 @@ def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:
             "GET /v1/queries/incomplete lists them"
         )
     if refused is not None:
-        line, reason = report.refusals[0]
-        print(f"refused rows with reasons: {refused} (line {line.number}: {reason})")
+        (line, reason), *_ = report.in_order()
+        many = (
+            f"{len(report.refusals):,} refused, the first on" if report.refusals[1:] else "refused:"
+        )
+        print(f"{many} line {line.number}: {reason}\nrefused rows with reasons: {refused}")
+    else:
+        print("\n".join(_refusals(report)), end="\n" if report.refusals else "")
+
+
+def _refusals(report: Report) -> Iterator[str]:
+    """Why rows were refused, for whom no file of them was written."""
+    for line, reason in report.in_order()[:LISTED]:
+        yield f"line {line.number}: {reason}"
+    if len(report.refusals) > LISTED:
+        yield f"and {len(report.refusals) - LISTED:,} more"
 
 
 class Progress:

@@ -6,12 +6,18 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from pydantic import TypeAdapter, ValidationError
+
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.references import Reference, References, referring
 from adapters.importing.targets import Read, Target, target
 from adapters.importing.templates import Cells, Columns, Text
+from aggregates.base import markers
 from aggregates.errors import FieldError, Invalid
+from aggregates.values import Code, CodeText
 from commands.base import Command
+
+_CODE: TypeAdapter[str] = TypeAdapter(CodeText)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +78,22 @@ class Binding:
             read = referring(of.refers_to, rule, self._system)
             if read is not None or of.annotation is None:
                 return read
+        code = next(markers(of.annotation, Code), None)
+        if code is not None:
+            return lambda text: _code(text, code.dictionary)
         reader = of.reader(rule, self._zone)
         return None if reader is str else reader
+
+
+def _code(text: str, dictionary: str) -> str:
+    """The text, where codes are written so; whether there is one, the rules find out."""
+    try:
+        return _CODE.validate_python(text)
+    except ValidationError:
+        raise ValueError(
+            f"there is no code “{text}” in the dictionary “{dictionary}”: "
+            "the field's values in the mapping say which code it stands for"
+        ) from None
 
 
 Fields = dict[str, Any]

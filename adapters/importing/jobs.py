@@ -12,7 +12,7 @@ from adapters.importing.mapping import BadMapping
 from adapters.importing.plan import Plan, creating
 from adapters.importing.reading import CsvFile
 from adapters.importing.rehearsal import Rehearsal
-from adapters.importing.report import Report, write_refusals
+from adapters.importing.report import Report, discard_refusals, write_refusals
 from adapters.importing.running import Import, OnDuplicate
 from adapters.mapper import Mapper
 from adapters.seeds import LOCAL
@@ -62,17 +62,22 @@ def run(
     prepared: PreparedJob,
     progress: Callable[[Report], None] = lambda _: None,
 ) -> tuple[Report, Path | None]:
-    """Import the file; answers the report, and where the refused rows are, if there are any.
+    """Import the file; answers the report, and where the refused rows are, if any were written:
+    a rehearsal writes no file.
 
     Raises OutcomeUnknown or Overloaded where the store fails for long.
     """
     file, importing = prepared.file, _import(backstory, prepared)
+    if prepared.job.is_rehearsal:
+        return importing.run(file, progress), None
     refused = None
     try:
         importing.run(file, progress)
     finally:
         if importing.report.refusals:
             refused = write_refusals(importing.report, file.header, file.path, file.delimiter)
+    if refused is None:
+        discard_refusals(file.path)
     return importing.report, refused
 
 

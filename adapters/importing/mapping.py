@@ -114,16 +114,22 @@ def load(path: Path) -> Mapping:
 
 def _said(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'the mapping'}: {e['msg']}" for e in error.errors()
+        f"{'.'.join(map(str, e['loc'])) or 'the mapping'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors()
     )
 
 
 REPORTED = ("line", "reason")
-"""Columns that a file of refused rows has beside those of its original."""
+"""Columns that a file of refused rows has before those of its original."""
+
+
+def is_reported(name: str) -> bool:
+    """Whether a column is one of those; where the original has one called so, ``_`` is added."""
+    return name.rstrip("_") in REPORTED
 
 
 def by_name(kind: str, header: list[str]) -> Mapping:
     """The mapping of a file whose columns are called like the fields that they fill."""
-    fields = {name: Rule(column=name) for name in header if name and name not in REPORTED}
+    fields = {name: Rule(column=name) for name in header if name and not is_reported(name)}
     occurred_at = fields.pop("occurred_at", None)
     return Mapping(kind=kind, occurred_at=occurred_at, fields=fields)

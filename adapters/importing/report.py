@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-from adapters.importing.mapping import REPORTED
+from adapters.importing.mapping import REPORTED, is_reported
 from adapters.importing.reading import Line
 
 Outcome = Literal["created", "updated", "skipped", "refused"]
@@ -23,13 +23,19 @@ class Report:
     read: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     incomplete: int = 0
-    """How many of those created lack fields that are required of everybody else."""
+    """How many of those created lack, after all their commands, fields that are required of
+    everybody else."""
     refusals: list[tuple[Line, str]] = field(default_factory=list)
+    """In the order in which they were decided."""
     started: float = field(default_factory=monotonic)
 
     def refuse(self, line: Line, reason: str) -> None:
         self.outcomes["refused"] += 1
         self.refusals.append((line, reason))
+
+    def in_order(self) -> list[tuple[Line, str]]:
+        """The refusals in the order of the file."""
+        return sorted(self.refusals, key=lambda refusal: refusal[0].number)
 
     @property
     def decided(self) -> int:
@@ -46,16 +52,40 @@ class Report:
 
 
 def write_refusals(report: Report, header: Sequence[str], source: Path, delimiter: str) -> Path:
-    """Write the refused rows as they were, with line and reason; answers where."""
+    """Write the refused rows as they were, line and reason before them; answers where.
+
+    Unrepaired, they are refused again: a row with too few cells is written with too few.
+    """
     path = refused_path(source)
-    width = len(header)
+    # A file of refused rows that is imported itself tells of its own lines, not of earlier ones.
+    first = len(REPORTED) if [*map(is_reported, header[: len(REPORTED)])] == [True, True] else 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        writer.writerow([*header, *REPORTED])
-        for line, reason in sorted(report.refusals, key=lambda refusal: refusal[0].number):
-            padded = line.cells[:width] + [""] * (width - len(line.cells))
-            writer.writerow([*padded, line.number, reason, *line.cells[width:]])
+        writer.writerow([*_free(header[first:]), *header[first:]])
+        for line, reason in report.in_order():
+            writer.writerow([line.number, reason, *_as_it_was(line, len(header))[first:]])
     return path
+
+
+def discard_refusals(source: Path) -> None:
+    """Take away what an earlier import of the file left: none of its rows is refused now."""
+    refused_path(source).unlink(missing_ok=True)
+
+
+def _as_it_was(line: Line, width: int) -> list[str]:
+    """The row's cells, and one too many where only they would hide that it is no row."""
+    looks_right = len(line.cells) == width and not any("\0" in cell for cell in line.cells)
+    return [*line.cells, ""] if line.problem is not None and looks_right else line.cells
+
+
+def _free(taken: Sequence[str]) -> list[str]:
+    """Names of the columns of line and reason that are not taken."""
+    names = []
+    for name in REPORTED:
+        while name in taken:
+            name += "_"
+        names.append(name)
+    return names
 
 
 def refused_path(source: Path) -> Path:

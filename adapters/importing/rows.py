@@ -8,9 +8,10 @@ from uuid import UUID
 
 from adapters.conveyor import Done
 from adapters.importing.plan import Draft
-from adapters.importing.updating import updates
+from adapters.importing.updating import is_as_said, updates
+from aggregates.contact import Contact
 from aggregates.customer import ShortName
-from aggregates.errors import DomainError
+from aggregates.errors import DomainError, NotFound
 from commands.requests import IdempotencyKeyReused, Request
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Row:
         self._run, self._draft, self.request = run, draft, request
         self._further = deque(further)
         self._is_new = self._is_changed = False
+        self._lacks = set(draft.incomplete)
 
     def requests(self) -> Iterable[Request]:
         """Everything that is still to be asked for."""
@@ -59,6 +61,8 @@ class Row:
             self._continue(id)
         elif self._run.on_duplicate == "skip":
             self._run.report.outcomes["skipped"] += 1
+        elif self._is_so(id):
+            self._continue(id)
         else:
             self._run.report.refuse(self._draft.line, _already(id))
 
@@ -66,6 +70,22 @@ class Row:
         aggregate = self._run.application.repository.get(self._run.plan.kind, id, max_age=0)
         # Where further commands lead it through its stages, the first stage is not today's.
         return updates(aggregate, self.request.command, with_stage=not self._run.plan.steps)
+
+    def _is_so(self, id: UUID) -> bool:
+        """Whether the record is by now what the row says, whoever made it so."""
+        repository = self._run.application.repository
+
+        def contact(id: UUID) -> Contact | None:
+            try:
+                return repository.get(Contact, id, max_age=0)
+            except NotFound:
+                return None
+
+        aggregate = repository.get(self._run.plan.kind, id, max_age=0)
+        with_stage, began_at = not self._run.plan.steps, self._draft.occurred_at
+        if not is_as_said(aggregate, self.request.command, contact, with_stage=with_stage):
+            return False
+        return began_at is None or began_at == self._run.began_at(id)
 
     def _existing(self, refusal: DomainError) -> UUID | None:
         """The record that is in the way; not one whose name is merely similar."""
@@ -83,6 +103,7 @@ class Row:
         def done(result: Done | DomainError) -> None:
             if isinstance(result, Done):
                 self._is_changed |= result.is_change
+                self._lacks -= {n for n, v in request.command.given().items() if v is not None}
                 self._continue(id)
             else:
                 said = f"{'entered as' if self._is_new else 'exists as'} {id}, but"
@@ -94,7 +115,7 @@ class Row:
         report = self._run.report
         if self._is_new:
             report.outcomes["created"] += 1
-            report.incomplete += bool(self._draft.incomplete)
+            report.incomplete += bool(self._lacks)
         else:
             report.outcomes["updated" if self._is_changed else "skipped"] += 1
 

@@ -1,6 +1,7 @@
 """Running an import: rows in, commands out, every row accounted for."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Literal
 from uuid import UUID
@@ -126,6 +127,10 @@ class Import:
     def refuse(self, line: Line, error: DomainError, before: str = "") -> None:
         """Account for a row as refused, ``before`` the reason what else there is to say."""
         self.report.refuse(line, before + self.reasons.of(error))
+
+    def began_at(self, id: UUID) -> datetime:
+        """When the record came into being."""
+        return self._log.stream(id, limit=1)[0].occurred_at
 
     def entered_by(self, request: Request) -> UUID | None:
         """The record that an earlier request with the same key entered."""

@@ -1,9 +1,11 @@
 """Bringing an existing record to what a row says: only what differs, each by its own command."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from aggregates.base import Aggregate
+from aggregates.base import Aggregate, derived
+from aggregates.contact import Contact
 from commands.base import COMMANDS, Command
 from commands.requests import Request
 
@@ -27,9 +29,30 @@ def updates(aggregate: Aggregate, said: Command[Any], *, with_stage: bool = True
             continue
         taken = {name: values.pop(name) for name in list(values) if name in command.model_fields}
         changes = {name: v for name, v in taken.items() if not _is_so(aggregate, name, v)}
-        if changes:
+        if changes.keys() & aggregate.STATE.keys():  # Others say how it is to be done.
             requests.append(_request(command, aggregate.id, changes))
     return requests
+
+
+def is_as_said(
+    aggregate: Aggregate,
+    said: Command[Any],
+    contact: Callable[[UUID], Contact | None],
+    *,
+    with_stage: bool = True,
+) -> bool:
+    """Whether the record is now as the row says, also in fields that no command takes."""
+    values = said.given()
+    person = values.pop("primary_contact", None)
+    if not with_stage:
+        values.pop("stage", None)
+    if any(not _is_so(aggregate, n, v) for n, v in values.items() if n in aggregate.STATE):
+        return False
+    if person is None:
+        return True
+    recorded = contact(derived(aggregate.id, "primary-contact"))
+    parts = person.model_dump(exclude_unset=True)
+    return recorded is not None and all(_is_so(recorded, n, v) for n, v in parts.items())
 
 
 def _request(command: type[Command[Any]], id: UUID, changes: dict[str, Any]) -> Request:
