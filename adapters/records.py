@@ -1,18 +1,29 @@
 """Records folded from the log: exact at every moment, and never behind it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from adapters.mapper import Mapper
-from adapters.postgres.reads.asof import NOW, Moment, Recorded, known
+from adapters.postgres.reads.asof import NOW, Moment, Recorded, counts, known
+from adapters.postgres.views.decoding import decode, is_passing
+from adapters.postgres.views.versions import Undecodable
 from aggregates.errors import NotFound
 from aggregates.events import Event
-from commands.ports import EventLog
+from commands.ports import EventLog, StoredEvent
 from projections.base import Projection, Row
 
 Step = tuple[Event, Row | None, Row | None]
 """An event, and the row before and after it."""
+
+
+class RecordUnreadable(Exception):
+    """An event of the record can be neither read nor folded by this release."""
+
+    def __init__(self, kind: str, id: UUID, position: int) -> None:
+        super().__init__(f"{kind} {id}: the event at {position} cannot be read")
+        self.kind, self.id, self.position = kind, id, position
 
 
 class Records:
@@ -22,7 +33,10 @@ class Records:
         self._log, self._mapper = log, mapper
 
     def at(self, projection: Projection[Any], id: UUID, moment: Moment = NOW) -> Row:
-        """The row at a moment. Raises NotFound where there is none (yet, or any more)."""
+        """The row at a moment.
+
+        Raises NotFound where there is none (yet, or any more), or RecordUnreadable.
+        """
         steps = list(self.steps(projection, id, moment))
         row = steps[-1][2] if steps else None
         if row is None:
@@ -34,35 +48,54 @@ class Records:
         return bool(self._log.stream(row.id, after=row.version, limit=1))
 
     def steps(self, projection: Projection[Any], id: UUID, moment: Moment) -> Iterator[Step]:
-        """The record's history up to a moment, event by event, in the order of its clock."""
-        yield from _folded(projection, self._events(projection, id), moment)
+        """The record's history up to a moment, event by event, in the order of its clock.
+
+        Raises NotFound where the stream is of another kind, or none at all, or RecordUnreadable.
+        """
+        yield from self._folded(projection, id, self._log.stream(id), moment)
 
     def several(self, projection: Projection[Any], ids: Iterable[UUID]) -> Mapping[UUID, Row]:
-        """The rows now of those records that are there, in one round trip."""
+        """The rows now of those records that are there and can be read, in one round trip."""
         found: dict[UUID, Row] = {}
         for id, stored in self._log.streams(ids).items():
-            events = self._mapper.read_all(
-                [e for e in stored if e.kind == projection.aggregate.KIND]
-            )
-            for _, _, row in _folded(projection, events, NOW):
-                if row is not None:
-                    found[id] = row
+            with suppress(NotFound, RecordUnreadable):
+                for _, _, row in self._folded(projection, id, stored, NOW):
+                    if row is not None:
+                        found[id] = row
         return found
 
-    def _events(self, projection: Projection[Any], id: UUID) -> list[Event]:
-        """Raises NotFound where the stream is of another kind, or none at all."""
-        kind = projection.aggregate.KIND
-        stored = [e for e in self._log.stream(id) if e.kind == kind]
+    def _folded(
+        self, projection: Projection[Any], id: UUID, stored: Sequence[StoredEvent], moment: Moment
+    ) -> Iterator[Step]:
+        row: Row | None = None
+        for event in known(self._events(projection.aggregate.KIND, id, stored, moment), moment):
+            before, row = row, _after(projection, row, event)
+            yield event, before, row
+
+    def _events(
+        self, kind: str, id: UUID, stored: Sequence[StoredEvent], moment: Moment
+    ) -> list[Event]:
+        stored = [e for e in stored if e.kind == kind]
         if not stored:
             raise NotFound(kind, id)
-        return self._mapper.read_all(stored)
+        events: list[Event] = []
+        for one, item in zip(stored, decode(self._mapper, stored), strict=True):
+            if not isinstance(item, Undecodable):
+                events.append(item)
+            elif counts(one, moment):
+                raise RecordUnreadable(kind, id, one.position)
+        return events
 
 
-def _folded(projection: Projection[Any], events: list[Event], moment: Moment) -> Iterator[Step]:
-    row: Row | None = None
-    for event in known(events, moment):
-        before, row = row, projection.fold(row, event)
-        yield event, before, row
+def _after(projection: Projection[Any], row: Row | None, event: Event) -> Row | None:
+    try:
+        after: Row | None = projection.fold(row, event)
+    except Exception as error:
+        if is_passing(error):
+            raise
+        at = event.envelope
+        raise RecordUnreadable(projection.aggregate.KIND, at.stream_id, at.position) from error
+    return after
 
 
 def needed(moment: Moment, head: int) -> int:

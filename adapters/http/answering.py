@@ -14,7 +14,7 @@ from adapters.postgres.reads.asof import NOW, Moment, Now
 from adapters.postgres.reads.kinds import Unreadable, identity
 from adapters.postgres.reads.reader import Page, RowReader
 from adapters.postgres.reads.scope import Scope
-from adapters.records import Records
+from adapters.records import Records, RecordUnreadable
 from aggregates.errors import FieldError, Invalid, NotFound
 from projections.base import Projection, Row
 from queries.base import Query
@@ -61,14 +61,23 @@ class Reads:
         return _single(row)
 
     def _one(self, projection: Projection[Any], scope: Scope, id: UUID, moment: Moment) -> Row:
-        """From the view, or where that is behind or another moment is asked for, from the log."""
+        """From the view, or where that is behind or another moment is asked for, from the log.
+
+        Where the log cannot be read, what the view had before, if it had anything.
+        """
         if isinstance(moment, Now):
             row = self.rows.one(projection.row, scope, id)
             if row is not None and not self.records.is_newer(row):
                 return row
         if not self.rows.sees(projection.row, scope, id):
             raise NotFound(projection.aggregate.KIND, id)
-        return self.records.at(projection, id, moment)
+        try:
+            return self.records.at(projection, id, moment)
+        except RecordUnreadable:
+            row = self.rows.one(projection.row, scope, id, moment)
+            if row is None:
+                raise
+            return row
 
     async def by_external(
         self, request: Request, projection: Projection[Any], system: str, id: str

@@ -65,6 +65,15 @@ class NotYet(Retryable):
     """The view has not reached the position asked for in time."""
 
 
+class UnreadableRecord(Retryable):
+    """An event of the record cannot be read by this release; another one may."""
+
+    code = "record-unreadable"
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__(60, **details)
+
+
 class Overload(Retryable):
     """More is asked than can be done now."""
 

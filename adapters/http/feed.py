@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from adapters.http import answers, openapi, parameters
 from adapters.http.asking import Reading, asked, position, whole
-from adapters.http.cloudevents import SCHEMA, cloud_event
+from adapters.http.cloudevents import SCHEMA, cloud_events
 from adapters.http.context import Context
 from adapters.http.errors import Retryable
 from adapters.http.tail import Tail
@@ -91,7 +91,7 @@ _STREAM: dict[str, Any] = {
 def _page(context: Context, after: int, limit: int) -> dict[str, Any]:
     head = context.log.head()
     stored = context.log.log(after, head.position, limit)
-    items = [cloud_event(event) for event in context.mapper.read_all(stored)]
+    items = list(cloud_events(context.mapper, stored))
     last = stored[-1].position if stored else after
     return {"items": items, "position": last, "head": head.position}
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from adapters.http import errors as http
+from adapters.records import RecordUnreadable
 from adapters.texts import Texts, negotiated
 from aggregates.errors import DomainError, FieldError, Invalid, NotFound, VersionConflict
 from commands.ports import OutcomeUnknown, Overloaded
@@ -81,7 +82,7 @@ class Problems:
 
         for kind in (
             *(DomainError, http.HttpProblem, HTTPException, RequestValidationError),
-            *(ValidationError, OutcomeUnknown, Overloaded),
+            *(ValidationError, OutcomeUnknown, Overloaded, RecordUnreadable),
             *(psycopg.errors.UndefinedTable, psycopg.OperationalError),
         ):
             app.add_exception_handler(kind, handle)
@@ -95,6 +96,8 @@ def as_http(error: Exception) -> http.HttpProblem:
         return http.Overload()
     if isinstance(error, OutcomeUnknown):
         return http.UnknownOutcome()
+    if isinstance(error, RecordUnreadable):
+        return http.UnreadableRecord(kind=error.kind, id=error.id, position=error.position)
     if isinstance(error, psycopg.errors.UndefinedTable):
         return http.NotYet()
     if isinstance(error, psycopg.OperationalError):

@@ -14,7 +14,7 @@ from threading import Event as Flag
 
 from adapters.http import answers
 from adapters.http.asking import Reading
-from adapters.http.cloudevents import cloud_event
+from adapters.http.cloudevents import cloud_events
 from adapters.http.context import Context
 
 BATCH = 200
@@ -96,8 +96,8 @@ class Tail:
         if not stored:
             return None
         frames = [
-            b"id: %d\ndata: %b\n\n" % (e.envelope.position, answers.dumped(cloud_event(e)))
-            for e in self._context.mapper.read_all(stored)
+            b"id: %d\ndata: %b\n\n" % (event["position"], answers.dumped(event))
+            for event in cloud_events(self._context.mapper, stored)
         ]
         return Stretch(b"".join(frames), stored[-1].position)
 

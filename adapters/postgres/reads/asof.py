@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from aggregates.errors import FieldError, Invalid
 from aggregates.events import Created, Envelope, Event
+from commands.ports import StoredEvent
 
 Clock = Literal["occurred", "recorded"]
 CLOCKS: tuple[Clock, ...] = ("occurred", "recorded")
@@ -121,16 +122,21 @@ def _utc(at: datetime) -> datetime:
         return _EARLIEST if at.year == 1 else _LATEST
 
 
-def known(events: list[Event], moment: Moment) -> list[Event]:
-    """Those of a stream's events that count at a moment, in the order in which to fold them."""
+def counts(event: Envelope | StoredEvent, moment: Moment) -> bool:
+    """Whether an event counts at a moment."""
     match moment:
         case Recorded(position):
-            return sorted(
-                (e for e in events if e.envelope.position <= position),
-                key=lambda e: e.envelope.position,
-            )
+            return event.position <= position
         case Occurred(at):
-            events = [e for e in events if e.envelope.occurred_at <= at]
+            return event.occurred_at <= at
+    return True
+
+
+def known(events: list[Event], moment: Moment) -> list[Event]:
+    """Those of a stream's events that count at a moment, in the order in which to fold them."""
+    events = [e for e in events if counts(e.envelope, moment)]
+    if isinstance(moment, Recorded):
+        return sorted(events, key=lambda e: e.envelope.position)
     return sorted(events, key=_as_it_happened)
 
 

@@ -90,11 +90,11 @@ class RowReader:
         found = found[: wish.limit]
         return Page(found, None if is_last else _next(found[-1], wish), count)
 
-    def one(self, row: type[Row], scope: Scope, id: UUID) -> Row | None:
-        """The row of this id as it is now, out of use or not."""
+    def one(self, row: type[Row], scope: Scope, id: UUID, moment: Moment = NOW) -> Row | None:
+        """The row of this id at the moment, out of use or not."""
         bindings = Bindings()
         condition = sql.SQL("id = {}").format(bindings.bind(id, "uuid"))
-        return self._one(row, scope, NOW, condition, bindings)
+        return self._one(row, scope, moment, condition, bindings)
 
     def by_external(
         self, row: type[Row], scope: Scope, moment: Moment, system: str, id: str
@@ -141,9 +141,6 @@ class RowReader:
         )
         found = self._fetch(statement, bindings)
         return to_row(row, found[0]) if found else None
-
-    def _counting(self, rows: sql.Composable, conditions: list[sql.Composable]) -> sql.Composable:
-        return sql.SQL("SELECT count(*) FROM {} AS rows WHERE {}").format(rows, _all(conditions))
 
     def _fetch(self, statement: sql.Composed, bindings: Bindings) -> list[tuple[Any, ...]]:
         with self._pool.connection() as connection, connection.cursor(row_factory=tuple_row) as c:
