@@ -36,7 +36,8 @@ class Context:
         )
         self._threads = ThreadPoolExecutor(READ_CONNECTIONS, thread_name_prefix="reads")
         self.row: Callable[[str, UUID], Awaitable[dict[str, Any] | None]]
-        """The record as it is now, from the log; set by the reads."""
+        """The record as it is now, from the log, None where there is none to show; set by the
+        reads, and never raises."""
 
     async def caller(self, request: Request) -> Caller:
         """Who asks. Raises Unauthenticated."""

@@ -1,5 +1,6 @@
 """Reads over HTTP: lists, single rows and named questions, by loops over the registries."""
 
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +10,11 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from adapters.http import answers, openapi, parameters
 from adapters.http.answering import Reads
 from adapters.http.context import Context
+from aggregates.errors import NotFound
 from projections.base import Projection
 from queries.base import QUERIES, Query
+
+_log = logging.getLogger(__name__)
 
 
 class _Whole(StringConvertor):
@@ -40,7 +44,14 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
         _add_one(routes, reads, projection, row)
 
     async def now(table: str, id: UUID) -> dict[str, Any] | None:
-        return answers.row(await context.read(reads.records.at, Projection.registry[table], id))
+        try:
+            row = await context.read(reads.records.at, Projection.registry[table], id)
+        except NotFound:
+            return None
+        except Exception:  # What the row is for has happened: nothing here may make it look undone.
+            _log.exception("%s cannot be read after a command", id)
+            return None
+        return answers.row(row)
 
     context.row = now
     return routes
