@@ -141,6 +141,14 @@ class Reading:
             await self._wait(tables, target)
         return min([await self._position(table) for table in tables], default=0)
 
+    async def published(self, position: int) -> None:
+        """Wait until the log's head has come to a position. Raises NotYet."""
+        begun = monotonic()
+        while not await self._is_known(position):
+            if monotonic() - begun > HEAD_SECONDS:
+                raise NotYet(1)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
     async def _wait(self, tables: Iterable[str], target: int) -> None:
         begun = monotonic()
         is_known = False

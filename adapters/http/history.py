@@ -78,6 +78,7 @@ def _add_route(
                 parameters.limit(MOST),
                 parameters.cursor(),
                 *parameters.moment("recorded"),
+                parameters.after("log"),
                 openapi.header("Accept-Language", "zh or en: the language of the sentences."),
             ],
         },
@@ -95,16 +96,18 @@ class Histories:
 
     async def answer(self, request: Request, projection: Projection[Any]) -> Response:
         scope = Scope((await self._context.caller(request)).actor)
-        given = asked(request, own=("limit", "cursor"), common=("as_of", "clock"))
+        given = asked(request, own=("limit", "cursor"))
         id = identified(request.path_params["id"])
         limit = whole(given.own.get("limit"), "limit", MOST, MOST)
         cursor = given.own.get("cursor")
-        after = None if cursor is None else position(cursor, "cursor")
+        behind = None if cursor is None else position(cursor, "cursor")
+        if given.after:
+            await self._reading.published(given.after)
         moment = await self._reading.moment(given, default="recorded")
         language = negotiated(request.headers.get("accept-language"))
         return answers.answer(
             await self._reading.read(
-                self._page, projection, scope, id, moment, after, limit, language
+                self._page, projection, scope, id, moment, behind, limit, language
             ),
             {"Content-Language": language},
         )
@@ -115,7 +118,7 @@ class Histories:
         scope: Scope,
         id: UUID,
         moment: Moment,
-        after: int | None,
+        behind: int | None,
         limit: int,
         language: str,
     ) -> dict[str, Any]:
@@ -124,7 +127,7 @@ class Histories:
         steps = list(self._records.steps(projection, id, moment))
         if not steps:
             raise NotFound(projection.aggregate.KIND, id)
-        begin = 0 if after is None else _behind(steps, after)
+        begin = 0 if behind is None else _behind(steps, behind)
         shown = steps[begin : begin + limit]
         names = Names(self._rows, self._records, scope)
         items = names.said(lambda: [self._item(step, language, names) for step in shown])

@@ -63,10 +63,9 @@ def moment(default: str = "occurred") -> list[Schema]:
     ]
 
 
-def after() -> Schema:
-    return query(
-        "after", _POSITION, "Wait until the view has read up to this position; 503 if it does not."
-    )
+def after(what: str = "view") -> Schema:
+    said = f"Wait until the {what} has come up to this position; 503 if it does not."
+    return query("after", _POSITION, said)
 
 
 def limit(default: int) -> Schema:

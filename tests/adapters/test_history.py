@@ -261,7 +261,7 @@ REFUSED = {
     "as_of=2017-02-30": "as_of",
     "as_of=5&clock=occurred": "as_of",
     "clock=lamport": "clock",
-    "after=5": "after",
+    "after=x": "after",
     "clock=recorded&clock=recorded": "clock",
     "as_of=%00": "as_of",
 }
@@ -281,3 +281,16 @@ def test_there_is_no_history_of_what_is_not_there(parts: Served, client: httpx.C
     assert client.get(f"/v1/customers/{uuid4()}/history").status_code == 404
     assert client.get(f"/v1/opportunities/{acme}/history").status_code == 404
     assert client.get("/v1/customers/not-a-uuid/history").status_code == 422
+
+
+def test_a_history_waits_for_a_position_of_the_log(parts: Served, client: httpx.Client) -> None:
+    story = Story(parts)
+    acme = story.customer("上海测试有限公司")
+    path = f"/v1/customers/{acme}/history"
+    last = story.do("customers/tag", acme, tags=["重点"]).position
+    assert [i["position"] for i in told(client, path, after=last)][-1] == last
+    for far in (parts.published() + 1, 2**63 - 1):
+        answer = client.get(path, params={"after": far})
+        assert answer.status_code == 503
+        assert answer.json()["type"].endswith("not-yet")
+        assert answer.headers["retry-after"]
