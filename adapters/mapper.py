@@ -145,18 +145,21 @@ class Mapper:
     def forget_subjects(self, subjects: Iterable[UUID]) -> None:
         self.subjects.forget(subjects)
 
-    def seal_state(self, aggregate: Aggregate) -> bytes:
-        """An aggregate's state as a snapshot holds it: personal fields stay sealed."""
+    def seal_state(self, aggregate: Aggregate) -> bytes | None:
+        """An aggregate's state as a snapshot holds it: personal fields stay sealed.
+
+        None where a data subject has no key: erased, or nothing was sealed with one yet.
+        """
         state = {n: to_jsonable_python(v) for n, v in aggregate.state().items()}
         for name, whose in personal_fields(type(aggregate).STATE).items():
             if state.get(name) is not None:
                 root = aggregate.root_customer_id if whose == "customer" else None
                 subject = root or aggregate.id
                 cipher = self.subjects.get(subject)
+                if cipher is None:
+                    return None
                 bound_to = binding(aggregate.id, -aggregate.version, name)
-                state[name] = (
-                    None if cipher is None else seal(cipher, subject, state[name], bound_to)
-                )
+                state[name] = seal(cipher, subject, state[name], bound_to)
         return orjson.dumps(state)
 
     def open_state(self, kind: type[Aggregate], snapshot: Snapshot) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any, ClassVar, Self, get_args
 from uuid import UUID, uuid5
 
-from aggregates.errors import DuplicateExternalId, Rejected, kebab
+from aggregates.errors import DuplicateExternalId, FieldError, Invalid, Rejected, kebab
 from aggregates.events import Created, Event
-from aggregates.values import ExternalId
+from aggregates.values import MOST_CUSTOM, ExternalId, with_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,9 @@ class Aggregate:
     external: ExternalId | None = None
     latest_at: datetime | None = None
     """When the latest thing that is known of it happened."""
+    is_disordered: bool = False
+    """Whether something that happened earlier was added last: then the state is not what the
+    order of occurrence gives, and the aggregate must be replayed."""
 
     def __init_subclass__(cls) -> None:
         cls.KIND = cls.__dict__.get("KIND", cls.__name__)
@@ -127,11 +130,22 @@ class Aggregate:
         Custom fields are changed one by one: those not named stay.
         """
         if values.get("custom") is not None:
-            known = getattr(self, "custom", None) or {}
-            values["custom"] = {**known, **values["custom"]} or None
+            values["custom"] = self._changed_custom(values["custom"])
         changes = {k: v for k, v in values.items() if not _same(v, getattr(self, k, None))}
         if changes:
             self.record(event(**changes))
+
+    def _changed_custom(self, given: dict[str, Any]) -> dict[str, Any] | None:
+        """Those of the given fields that differ; what there is where none does."""
+        known: dict[str, Any] | None = getattr(self, "custom", None)
+        changes = {k: v for k, v in given.items() if not _same({k: v}, {k: (known or {}).get(k)})}
+        self.require_at_most("custom", len(with_changes(known, changes) or ()), MOST_CUSTOM)
+        return changes or known
+
+    def require_at_most(self, field: str, count: int, most: int) -> None:
+        """Refuse a list that would become too long."""
+        if count > most:
+            raise Invalid(FieldError(field, "too_long", max_length=most))
 
     def reservations(self) -> Iterable[Reservation]:
         """What this aggregate, as it is now, holds exclusively."""
@@ -155,15 +169,23 @@ class Aggregate:
 
     def happened_at(self, instant: datetime) -> None:
         """Know that something happened to it then."""
-        if self.latest_at is None or instant > self.latest_at:
+        if self.latest_at is None or instant >= self.latest_at:
             self.latest_at = instant
+        else:
+            self.is_disordered = True
 
     @classmethod
     def replay(cls, id: UUID, events: Iterable[Event]) -> Self:
-        """The aggregate after these events."""
+        """The aggregate after these events: as rows are, folded in the order of occurrence."""
+        recorded = list(events)
         aggregate = cls(id)
-        for event in events:
+        for event in recorded:
             aggregate.mutate(event)
+        if aggregate.is_disordered:
+            aggregate = cls(id)
+            for event in sorted(recorded, key=_occurrence):
+                aggregate.mutate(event)
+            aggregate.is_disordered = False
         return aggregate
 
     def copy(self) -> Self:
@@ -187,6 +209,12 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one == other and all(type(v) is type(other[k]) for k, v in one.items())
     return bool(one == other)
+
+
+def _occurrence(event: Event) -> tuple[bool, datetime, int]:
+    """The order of occurrence: the creation first, then by time, then as recorded."""
+    envelope = event.envelope
+    return not isinstance(event, Created), envelope.occurred_at, envelope.version
 
 
 def _nested_events(cls: type[Aggregate]) -> Iterator[type[Event]]:

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from aggregates.base import Aggregate, Mark, Reservation
 from aggregates.company_names import canonical, has_legal_form, stem
-from aggregates.errors import Rejected
+from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
 from aggregates.values import (
+    MOST_TAGS,
     Code,
     CodeText,
     Count,
@@ -63,6 +64,7 @@ class CustomerDetails(Value):
 
 class Customer(Aggregate):
     SERIES = "KH"
+    REVISION = 2
 
     name: str
     type: str | None = None
@@ -85,23 +87,45 @@ class Customer(Aggregate):
         grade: CodeText | None = None
 
     class Tagged(Event):
+        """Tags were added; those that were there stay."""
+
         tags: Tags
 
+        def apply(self, aggregate: "Customer") -> None:
+            aggregate.tags = tagged(aggregate.tags, self.tags)
+
     class Untagged(Event):
+        """Tags were taken off; the others stay."""
+
         tags: Tags
+
+        def apply(self, aggregate: "Customer") -> None:
+            aggregate.tags = untagged(aggregate.tags, self.tags)
 
     class Assigned(Event):
         owner_id: UUID
 
     def register(self, name: str, *, confirm_distinct: bool = False, **details: Any) -> None:
         """Enter the customer under its full legal name."""
-        if not confirm_distinct and not has_legal_form(name):
-            self.require_vacant(Mark("customer-stem", canonical(name)), ShortName)
+        self.require_other_parent(details.get("parent_id"))
+        self.require_full_name(name, confirm_distinct)
         self.record(self.Registered(name=name, **details))
 
-    def change_details(self, **details: Any) -> None:
+    def change_details(self, *, confirm_distinct: bool = False, **details: Any) -> None:
         """Correct or complete what is known."""
+        self.require_other_parent(details.get("parent_id"))
+        if details.get("name", self.name) != self.name:
+            self.require_full_name(details["name"], confirm_distinct)
         self.record_changes(self.DetailsChanged, **details)
+
+    def require_full_name(self, name: str, confirm_distinct: bool) -> None:
+        """Refuse, unless confirmed, what looks like the short form of another customer's name."""
+        if not confirm_distinct and not has_legal_form(name):
+            self.require_vacant(Mark("customer-stem", canonical(name)), ShortName)
+
+    def require_other_parent(self, parent_id: UUID | None) -> None:
+        if parent_id == self.id:
+            raise Invalid(FieldError("parent_id", "own-parent"))
 
     def classify(self, **classes: str) -> None:
         """Say what type of customer this is and of what grade."""
@@ -109,11 +133,16 @@ class Customer(Aggregate):
 
     def tag(self, tags: Iterable[str]) -> None:
         """Add tags, keeping the order in which they were first given."""
-        self.record_changes(self.Tagged, tags=tuple(dict.fromkeys((*self.tags, *tags))))
+        added = untagged(tuple(dict.fromkeys(tags)), self.tags)
+        self.require_at_most("tags", len(self.tags) + len(added), MOST_TAGS)
+        if added:
+            self.record(self.Tagged(tags=added))
 
     def untag(self, tags: Iterable[str]) -> None:
         gone = set(tags)
-        self.record_changes(self.Untagged, tags=tuple(t for t in self.tags if t not in gone))
+        removed = tuple(t for t in self.tags if t in gone)
+        if removed:
+            self.record(self.Untagged(tags=removed))
 
     def assign(self, owner_id: UUID) -> None:
         self.record_changes(self.Assigned, owner_id=owner_id)
@@ -128,3 +157,13 @@ class Customer(Aggregate):
 
     def marks(self) -> Iterable[Mark]:
         yield Mark("customer-stem", stem(self.name))
+
+
+def tagged(tags: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags with these, each once, in the order in which they were first given."""
+    return tuple(dict.fromkeys((*tags, *added)))
+
+
+def untagged(tags: tuple[str, ...], removed: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags without these."""
+    return tuple(tag for tag in tags if tag not in removed)

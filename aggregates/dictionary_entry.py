@@ -92,7 +92,8 @@ class DictionaryEntry(Aggregate):
             self.record(self.Retired())
 
     def delete(self) -> None:
-        """Remove an entry that no record has ever used."""
+        """Remove an entry that no record has ever used; closing stages are always used."""
+        self.require(self.type not in ("won", "lost"), DictionaryEntryInUse)
         if not self.is_deleted:
             self.record(self.Deleted())
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from aggregates.revive import revive
+from aggregates.values import with_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,14 @@ class Event(BaseModel):
     def apply(self, aggregate: Any) -> None:
         """Change the aggregate's state; by default every set field becomes state of its name.
 
-        Runs on every replay, for ever: it never raises and never reads a clock.
+        Of custom fields, an event holds those that it changes. Runs on every replay, for ever: it
+        never raises and never reads a clock.
         """
         for name in self.model_fields_set:
-            setattr(aggregate, name, getattr(self, name))
+            value = getattr(self, name)
+            if name == "custom" and value is not None:
+                value = with_changes(getattr(aggregate, name, None), value)
+            setattr(aggregate, name, value)
 
     @classmethod
     def upcast(cls, payload: dict[str, Any], schema_version: int) -> dict[str, Any]:

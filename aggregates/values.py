@@ -101,7 +101,8 @@ LongText = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(n
 FreeText = Annotated[LongText, Personal("customer")]
 """Free text about a customer: may name persons, so it is sealed with the customer's key."""
 Tag = Annotated[str, StringConstraints(max_length=60), AfterValidator(not_blank)]
-Tags = Annotated[tuple[Tag, ...], Field(max_length=100)]
+MOST_TAGS = 100
+Tags = Annotated[tuple[Tag, ...], Field(max_length=MOST_TAGS)]
 CodeText = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,59}$")]
 """The stored form of a dictionary entry."""
 
@@ -246,9 +247,16 @@ Scalar = (
     | Annotated[str, StringConstraints(max_length=2_000), AfterValidator(storable)]
     | None
 )
-Custom = Annotated[dict[CodeText, Scalar], Field(max_length=200)]
+MOST_CUSTOM = 200
+Custom = Annotated[dict[CodeText, Scalar], Field(max_length=MOST_CUSTOM)]
 """Values of custom fields, by code. Treated as immutable. Numbers beyond 2^53 are refused: as
 doubles they would be kept as other numbers."""
+
+
+def with_changes(known: dict[str, Any] | None, changes: dict[str, Any]) -> dict[str, Any] | None:
+    """Custom fields after some were changed; one that is set to null is there no more."""
+    merged = {**(known or {}), **changes}
+    return {code: value for code, value in merged.items() if value is not None} or None
 
 
 class CodeEntry(Value):

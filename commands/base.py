@@ -72,6 +72,9 @@ class Command(BaseModel, Generic[A]):
     MERGES: ClassVar[bool] = False
     """Whether a stale If-Match is accepted where nobody else wrote the same fields."""
     IMPORT_ONLY: ClassVar[bool] = False
+    """Whether it is for imports only."""
+    IS_REMOTE: ClassVar[bool] = True
+    """Whether it can be sent over the network; else it is for the machine's own operators."""
 
     resolved: ClassVar[dict[str, CodeEntry]]
     """A slot, filled by dispatch: field → the dictionary entry that it names."""
@@ -123,3 +126,8 @@ class Changes(Command[A]):
     """A command to an existing stream."""
 
     CREATES = False
+
+
+def remote_commands() -> dict[str, type[Command[Any]]]:
+    """Those of the registry that can be sent over the network."""
+    return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE and not c.IMPORT_ONLY}

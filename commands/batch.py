@@ -12,9 +12,9 @@ from aggregates.errors import DomainError
 from commands.application import ATTEMPTS, Application, pause
 from commands.claims import Claims
 from commands.ports import Append, Committed, Known, Outcome, OutcomeUnknown, Overloaded
-from commands.preparation import Prepared
+from commands.preparation import Prepared, already_exists
 from commands.repository import Repository
-from commands.requests import Caller, Receipt, Request
+from commands.requests import Caller, IdempotencyKeyReused, Receipt, Request
 
 A = TypeVar("A", bound=Aggregate)
 Result = Receipt | DomainError | OutcomeUnknown | Overloaded
@@ -41,6 +41,7 @@ class _Flight:
         self.results: dict[int, Result] = {}
         self._flying: list[_Flying] = []
         self._claimed: set[UUID] = set()
+        self._marked: set[bytes] = set()
 
     def run(self) -> None:
         for index, request in enumerate(self._requests):
@@ -53,20 +54,30 @@ class _Flight:
         self._land()
 
     def _start(self, index: int, request: Request) -> None:
-        try:
-            prepared = self._application.decided(request, self._caller)
-        except (DomainError, OutcomeUnknown, Overloaded) as refusal:
-            self.results[index] = refusal
-            return
-        if isinstance(prepared, Receipt):
-            self.results[index] = prepared
-        elif prepared.is_empty:
+        decided = self._decided(request)
+        if self._flying and not (isinstance(decided, Prepared) and self._is_apart(decided)):
+            self._land()  # it may be otherwise once what comes before is stored
+            decided = self._decided(request)
+        if not isinstance(decided, Prepared):
+            self.results[index] = decided
+        elif decided.is_empty:
             self._alone(index)
         else:
-            outcome = self._application.submit(prepared)
-            self._flying.append(_Flying(index, prepared, outcome))
-            self._claimed |= {row.command_id for row in prepared.unit.commands}
-            self._claimed |= {aggregate.id for aggregate in prepared.aggregates}
+            outcome = self._application.submit(decided)
+            self._flying.append(_Flying(index, decided, outcome))
+            self._claimed |= {row.command_id for row in decided.unit.commands}
+            self._claimed |= {aggregate.id for aggregate in decided.aggregates}
+            self._marked |= {key for key, _ in decided.unit.mark}
+
+    def _decided(self, request: Request) -> Prepared | Result:
+        try:
+            return self._application.decided(request, self._caller)
+        except (DomainError, OutcomeUnknown, Overloaded) as refusal:
+            return refusal
+
+    def _is_apart(self, decided: Prepared) -> bool:
+        """Whether it can be found by nothing that something on its way can be found by."""
+        return self._marked.isdisjoint(key for key, _ in decided.unit.mark)
 
     def _land(self) -> None:
         for flying in self._flying:
@@ -81,7 +92,7 @@ class _Flight:
                 self._alone(flying.index)
             else:
                 self.results[flying.index] = receipt
-        self._flying, self._claimed = [], set()
+        self._flying, self._claimed, self._marked = [], set(), set()
 
     def _alone(self, index: int) -> None:
         try:
@@ -114,6 +125,9 @@ class _Overlay(Repository):
             return changed.copy()
         return self._beneath.get(kind, id, max_age=max_age, offline=offline)
 
+    def has_changed(self, id: UUID) -> bool:
+        return id in self._changed
+
     def change(self, aggregates: Iterable[Aggregate]) -> None:
         self._changed |= {aggregate.id: aggregate for aggregate in aggregates}
 
@@ -121,19 +135,57 @@ class _Overlay(Repository):
 def dispatch_all(
     application: Application, requests: Sequence[Request], caller: Caller
 ) -> list[Result]:
-    """Carry out all requests or none: where one is refused, the others are ``NotAttempted``."""
+    """Carry out all requests or none: where one is refused, the others are ``NotAttempted``.
+
+    One that was carried out before, under its idempotency key, answers its first receipt.
+    """
     for attempt in range(ATTEMPTS):
         time.sleep(pause(attempt))
-        decided, claims, refusal = _decided(application, requests, caller, fresh=attempt > 0)
-        if attempt == 0 and (refusal or not all(p.unit.events for p in decided)):
-            continue  # a refusal, and that nothing changes, is believed of the log only
+        known, index, refusal = _known(application, requests, caller)
         if refusal is not None:
-            repeated = _repeated(application, requests, caller)
-            return repeated or _refused(len(requests), len(decided), refusal)
-        results = _store(application, decided, claims, caller)
+            return _refused(len(requests), index, refusal)
+        left = [i for i in range(len(requests)) if i not in known]
+        results = _carried_out(application, [requests[i] for i in left], caller, attempt)
         if results is not None:
-            return results
+            done = known | dict(zip(left, results, strict=True))
+            return [done[i] for i in range(len(requests))]
     raise Overloaded("the records change faster than this batch can follow")
+
+
+def _known(
+    application: Application, requests: Sequence[Request], caller: Caller
+) -> tuple[dict[int, Result], int, DomainError | None]:
+    """Receipts of the requests made before; and the first that may not be made, if one is."""
+    known: dict[int, Result] = {}
+    keys: set[UUID] = set()
+    for index, request in enumerate(requests):
+        command_id = request.command_id(caller)
+        if command_id is None:
+            continue
+        try:
+            if command_id in keys:
+                raise IdempotencyKeyReused
+            receipt = application.receipt(request, caller)
+        except DomainError as refusal:
+            return known, index, refusal
+        keys.add(command_id)
+        if receipt is not None:
+            known[index] = receipt
+    return known, len(requests), None
+
+
+def _carried_out(
+    application: Application, requests: Sequence[Request], caller: Caller, attempt: int
+) -> list[Result] | None:
+    """Results of the requests, all new; None where they must be decided again."""
+    if not requests:
+        return []
+    decided, claims, refusal = _decided(application, requests, caller, fresh=attempt > 0)
+    if attempt == 0 and (refusal or not all(p.unit.events for p in decided)):
+        return None  # a refusal, and that nothing changes, is believed of the log only
+    if refusal is not None:
+        return _refused(len(requests), len(decided), refusal)
+    return _store(application, decided, claims, caller)
 
 
 def _decided(
@@ -146,6 +198,8 @@ def _decided(
     for request in requests:
         try:
             prepared = preparation.prepare(request, caller, fresh=fresh)
+            if request.command.CREATES and overlay.has_changed(prepared.aggregates[0].id):
+                raise already_exists(request)
             claims.take(prepared)
         except DomainError as refusal:
             return decided, claims, refusal
@@ -165,21 +219,13 @@ def _store(
         done = [application.finished(p, Committed((stored,)), caller) for p, stored in pairs]
         return [receipt for receipt in done if receipt is not None]
     if isinstance(outcome, Known):
-        return _repeated(application, [p.request for p in decided], caller)
+        return None
     for index, prepared in enumerate(decided):
         try:
             application.finished(prepared, outcome, caller)
         except DomainError as refusal:
             return _refused(len(decided), index, refusal)
     return None
-
-
-def _repeated(
-    application: Application, requests: Sequence[Request], caller: Caller
-) -> list[Result] | None:
-    found = [application.receipt(request, caller) for request in requests]
-    receipts: list[Result] = [receipt for receipt in found if receipt is not None]
-    return receipts if len(receipts) == len(found) else None
 
 
 def _refused(count: int, index: int, refusal: DomainError) -> list[Result]:

@@ -50,9 +50,12 @@ class ChangeCustomerDetails(CustomerDetails, Changes[Customer]):
     name: Text = left_out()
     industry: IndustryCode = left_out()
     source: SourceCode = left_out()
+    confirm_distinct: bool = False
+    """Rename although the new name looks like the short form of another customer's."""
 
     def handle(self, customer: Customer, /) -> None:
-        customer.change_details(**self.given())
+        details = self.given("confirm_distinct")
+        customer.change_details(confirm_distinct=self.confirm_distinct, **details)
 
 
 class ClassifyCustomer(Changes[Customer]):

@@ -62,7 +62,7 @@ class Directory:
         self._ids[dictionary, code] = id
         entry = self._repository.get(DictionaryEntry, id, max_age=max_age, offline=offline)
         if entry.is_deleted:
-            del self._ids[dictionary, code]
+            self._ids.pop((dictionary, code), None)
             return None
         return entry
 

@@ -49,8 +49,14 @@ class Occurrence:
         if occurred_at is None and event.OCCURRED_ON is not None:
             day_end = self._day_end(event, event.OCCURRED_ON)
             occurred_at = day_end and self._not_before(day_end, version, aggregate, offline)
+        if occurred_at is None and self._is_ahead(aggregate.latest_at):
+            aggregate.is_disordered = True
         aggregate.happened_at(occurred_at or DATED_LATER)
         return occurred_at
+
+    def _is_ahead(self, latest_at: datetime | None) -> bool:
+        """Whether something has been said to happen a little later than now."""
+        return latest_at is not None and self._now() < latest_at != DATED_LATER
 
     def _day_end(self, event: Event, field: str) -> datetime | None:
         day: date = getattr(event, field)

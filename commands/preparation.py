@@ -135,7 +135,8 @@ class Preparation:
         for aggregate in touched:
             for vacant in aggregate.vacant:
                 key = self._key(vacant.mark)
-                others = self.directory.marked(key, offline=offline)
+                marked = self.directory.marked(key, offline=offline)
+                others = [id for id in marked if id != aggregate.id]
                 if others:
                     self._check_reserved(aggregate)
                     raise vacant.rejection(existing_id=str(others[0]))

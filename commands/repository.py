@@ -53,6 +53,9 @@ class Repository:
 
     def keep(self, aggregate: Aggregate) -> None:
         """Remember an aggregate as it stands in the log."""
+        if aggregate.is_disordered:
+            self.forget(aggregate.id)
+            return
         with self._lock:
             known = self._cache.pop(aggregate.id, None)
             if known is not None and known[0].version > aggregate.version:
@@ -76,11 +79,14 @@ class Repository:
 
     def is_snapshot_due(self, aggregate: Aggregate, since: int) -> bool:
         """Whether the aggregate has passed a multiple of SNAPSHOT_EVERY since that version."""
-        return aggregate.version // SNAPSHOT_EVERY > since // SNAPSHOT_EVERY
+        due = aggregate.version // SNAPSHOT_EVERY > since // SNAPSHOT_EVERY
+        return due and not aggregate.is_disordered
 
     def snapshot(self, aggregate: Aggregate) -> None:
         """Save the aggregate's state, so that loading it need not replay its whole stream."""
         state = self._codec.seal_state(aggregate)
+        if state is None:
+            return
         revision = type(aggregate).REVISION
         self._log.save_snapshot(Snapshot(aggregate.id, aggregate.version, revision, state))
 
@@ -97,6 +103,8 @@ class Repository:
             aggregate.mutate(event)
         if aggregate.version == 0:
             raise NotFound(kebab(kind.KIND), id)
+        if aggregate.is_disordered:
+            return kind.replay(id, self._codec.read_all(self._log.stream(id)))
         return aggregate
 
     def _from_snapshot(self, kind: type[A], id: UUID) -> A:

@@ -37,6 +37,8 @@ class DisableUser(Changes[User]):
 class AddUserApiKey(Changes[User]):
     """Let a program act in the user's name with a key, of which only the hash is kept."""
 
+    # Who holds a key of another user is that user: until roles say who may, only operators do.
+    IS_REMOTE = False
     key_name: Text
     digest: KeyDigest
 

@@ -6,7 +6,7 @@ the same in every fold needs no code: a field of an event that the row has too i
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
 from uuid import UUID
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from aggregates.base import Aggregate
 from aggregates.events import Created, Event
+from aggregates.values import with_changes
 
 R = TypeVar("R", bound="Row")
 E = TypeVar("E", bound=Event)
@@ -88,7 +89,7 @@ class Projection(Generic[R]):
         """``revision``: raise it when folds or fields change, and the table is rebuilt."""
         self.row, self.aggregate, self.revision = row, of, revision
         self.folds: dict[type[Event], Fold] = {}
-        self.copied: Mapping[type[Event], tuple[str, ...]] = {
+        self.copied: dict[type[Event], tuple[str, ...]] = {
             e: tuple(n for n in e.model_fields if n in row.fields) for e in of.EVENTS.values()
         }
         Projection.registry[row.table] = self
@@ -102,11 +103,16 @@ class Projection(Generic[R]):
         """Topics of the events it folds."""
         return frozenset(self.aggregate.EVENTS)
 
-    def on(self, event: type[E]) -> Callable[[Callable[[R, E], R | None]], Fold]:
-        """Declare the fold of an event; it gets the row after same-named fields were copied."""
+    def on(
+        self, event: type[E], *, copies: bool = True
+    ) -> Callable[[Callable[[R, E], R | None]], Fold]:
+        """Declare the fold of an event; it gets the row after same-named fields were copied,
+        unless ``copies`` is false."""
 
         def declare(fold: Callable[[R, E], R | None]) -> Fold:
             self.folds[event] = fold
+            if not copies:
+                self.copied[event] = ()
             return fold
 
         return declare
@@ -120,6 +126,8 @@ class Projection(Generic[R]):
             return None
         said = event.model_fields_set
         changes = {n: getattr(event, n) for n in self.copied[type(event)] if n in said}
+        if changes.get("custom") is not None:
+            changes["custom"] = with_changes(vars(row)["custom"], changes["custom"])
         fold = self.folds.get(type(event))
         after: R | None = row.updated(**changes)
         if fold is not None and after is not None:

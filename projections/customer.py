@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from aggregates.customer import Customer, CustomerDetails
+from aggregates.customer import Customer, CustomerDetails, tagged, untagged
 from projections.base import Projection, Row
 
 
@@ -17,4 +17,14 @@ class CustomerRow(Row, table="customers", details=CustomerDetails):
     merged_into: UUID | None = None
 
 
-customers = Projection(CustomerRow, Customer)
+customers = Projection(CustomerRow, Customer, revision=2)
+
+
+@customers.on(Customer.Tagged, copies=False)
+def was_tagged(row: CustomerRow, event: Customer.Tagged) -> CustomerRow:
+    return row.updated(tags=tagged(row.tags, event.tags))
+
+
+@customers.on(Customer.Untagged, copies=False)
+def was_untagged(row: CustomerRow, event: Customer.Untagged) -> CustomerRow:
+    return row.updated(tags=untagged(row.tags, event.tags))

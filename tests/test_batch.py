@@ -9,7 +9,7 @@ import pytest
 from adapters.seeds import LOCAL
 from aggregates.customer import Customer, DuplicateCustomerName, ShortName
 from aggregates.dictionary_entry import DictionaryEntryInUse
-from aggregates.errors import Invalid, NotFound, VersionConflict
+from aggregates.errors import AlreadyExists, Invalid, NotFound, VersionConflict
 from aggregates.opportunity import Opportunity, OpportunityClosed
 from commands.base import Command
 from commands.batch import NotAttempted, Result, dispatch_all, dispatch_many
@@ -293,8 +293,8 @@ def test_concurrent_atomic_batches_over_the_same_records_all_get_through(
 def test_a_key_used_before_refuses_an_atomic_batch(side: WriteSide) -> None:
     side.do(registration(), idempotency_key="k")
     requests = [asked(registration(), None, "fresh"), asked(registration(), None, "k")]
-    with pytest.raises(IdempotencyKeyReused):
-        dispatch_all(side.application, requests, Caller(LOCAL))
+    results = dispatch_all(side.application, requests, Caller(LOCAL))
+    assert [type(result) for result in results] == [NotAttempted, IdempotencyKeyReused]
     assert side.do(registration(), idempotency_key="fresh").is_repeated is False
 
 
@@ -303,3 +303,30 @@ def test_a_thousand_commands_go_through(side: WriteSide) -> None:
     for carry_out, part in ((dispatch_many, requests[:500]), (dispatch_all, requests[500:])):
         results = carry_out(side.application, part, CALLER)
         assert statuses(results) == [201] * 500
+
+
+def test_an_atomic_batch_names_what_it_makes_twice(side: WriteSide) -> None:
+    id = uuid4()
+    twice = [asked(registration(), id), asked(registration(), id)]
+    results = dispatch_all(side.application, twice, CALLER)
+    assert [type(result) for result in results] == [NotAttempted, AlreadyExists]
+    keyed = [asked(registration(), None, "one"), asked(registration(), None, "one")]
+    results = dispatch_all(side.application, keyed, CALLER)
+    assert [type(result) for result in results] == [NotAttempted, IdempotencyKeyReused]
+
+
+def test_an_atomic_batch_goes_on_where_part_of_it_was_done_before(side: WriteSide) -> None:
+    first = asked(registration(), None, "first")
+    [done] = dispatch_all(side.application, [first], CALLER)
+    repeated, new = dispatch_all(side.application, [first, asked(registration())], CALLER)
+    assert (repeated.id, repeated.is_repeated) == (done.id, True)
+    assert new.status == 201
+    assert new.id != done.id
+
+
+def test_each_for_itself_is_still_in_order(side: WriteSide) -> None:
+    name = f"曲{uuid4().hex[:8]}"
+    pair = [asked(registration(name=f"{name}有限公司")), asked(registration(name=name))]
+    first, second = dispatch_many(side.application, pair, CALLER)
+    assert first.status == 201
+    assert isinstance(second, ShortName)

@@ -200,11 +200,12 @@ def test_a_change_of_needs_carries_a_reason() -> None:
 def test_custom_fields_not_named_stay() -> None:
     known = given(REGISTERED, Customer.DetailsChanged(custom={"floor": 3, "vip": True}))
     known.when(ChangeCustomerDetails(custom={"floor": 4})).then(
-        Customer.DetailsChanged(custom={"floor": 4, "vip": True})
+        Customer.DetailsChanged(custom={"floor": 4})
     )
     known.when(ChangeCustomerDetails(custom={"vip": True})).changes_nothing()
     known.when(ChangeCustomerDetails(custom={})).changes_nothing()
-    known.when(ChangeCustomerDetails(custom={"vip": None})).leaves(custom={"floor": 3, "vip": None})
+    known.when(ChangeCustomerDetails(custom={"floor": 4})).leaves(custom={"floor": 4, "vip": True})
+    known.when(ChangeCustomerDetails(custom={"vip": None})).leaves(custom={"floor": 3})
 
 
 @pytest.mark.parametrize(("before", "after"), [(1, True), (True, 1), (1, 1.0), (0, False)])
@@ -239,7 +240,7 @@ def test_types_and_grades_are_of_the_dictionaries() -> None:
 def test_tags_are_added_once_in_the_order_given() -> None:
     given(REGISTERED).when(TagCustomer(tags=("b", "a", "b"))).then(Customer.Tagged(tags=("b", "a")))
     tagged = given(REGISTERED, Customer.Tagged(tags=("b", "a")))
-    tagged.when(TagCustomer(tags=("c", "a"))).then(Customer.Tagged(tags=("b", "a", "c")))
+    tagged.when(TagCustomer(tags=("c", "a"))).then(Customer.Tagged(tags=("c",)))
     tagged.when(TagCustomer(tags=("a",))).changes_nothing()
 
 
@@ -256,7 +257,7 @@ def test_tags_and_custom_fields_are_not_countless() -> None:
 
 def test_tags_are_taken_off() -> None:
     tagged = given(REGISTERED, Customer.Tagged(tags=("b", "a")))
-    tagged.when(UntagCustomer(tags=("b", "x"))).then(Customer.Untagged(tags=("a",)))
+    tagged.when(UntagCustomer(tags=("b", "x"))).then(Customer.Untagged(tags=("b",)))
     tagged.when(UntagCustomer(tags=("x",))).changes_nothing()
 
 

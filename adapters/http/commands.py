@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from adapters.http import bodies, openapi
 from adapters.http.context import Context
-from commands.base import COMMANDS, Command
+from commands.base import Command, remote_commands
 from commands.requests import Receipt
 
 _HEADERS = [
@@ -21,9 +21,8 @@ _IF_MATCH = openapi.header("If-Match", "The version seen, as a quoted ETag.", r'
 def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     """Routes of every command in the registry."""
     routes = APIRouter()
-    for name, command in sorted(COMMANDS.items()):
-        if not command.IMPORT_ONLY:
-            _add_route(routes, context, schemas, name, command)
+    for name, command in sorted(remote_commands().items()):
+        _add_route(routes, context, schemas, name, command)
     return routes
 
 

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from adapters.http.commands import carry_out
 from adapters.http.context import Context
-from commands.base import COMMANDS
+from commands.base import remote_commands
 
 SELF = "backstory.command"
 
@@ -22,7 +22,7 @@ class ShortCut(BaseRoute):
     """Takes ``POST /v1/{aggregates}/{verb}`` and ``POST /v1/{aggregates}/{id}/{verb}``."""
 
     def __init__(self, context: Context) -> None:
-        self._commands = {n: c for n, c in COMMANDS.items() if not c.IMPORT_ONLY}
+        self._commands = remote_commands()
 
         async def command(request: Request) -> Response:
             found, id = request.scope[SELF]
