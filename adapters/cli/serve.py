@@ -1,5 +1,6 @@
 """``backstory serve``: the service, until it is told to stop."""
 
+import errno
 import signal
 import socket
 import time
@@ -48,8 +49,14 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        why = error.strerror or error
-        raise Failure(f"cannot listen on {host}:{port}: {why}", UNAVAILABLE) from error
+        said = f"cannot listen on {host}:{port}: {error.strerror or error}"
+        raise Failure(f"{said}; {_way_out(error)}", UNAVAILABLE) from error
+
+
+def _way_out(error: OSError) -> str:
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return "choose another port with --port or BACKSTORY_PORT (0 takes a free one)"
+    return "choose another address with BACKSTORY_HOST"
 
 
 def address(listening: socket.socket) -> str:
@@ -63,9 +70,11 @@ def run(backstory: Backstory, listening: socket.socket, greeting: str = "") -> N
     import uvicorn  # with the web framework, half a second that other commands need not wait
 
     from adapters.http.app import create_app
+    from adapters.http.server import Server
 
+    app = create_app(backstory)
     config = uvicorn.Config(
-        create_app(backstory),
+        app,
         log_level="warning",
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
@@ -74,7 +83,7 @@ def run(backstory: Backstory, listening: socket.socket, greeting: str = "") -> N
         if backstory.settings.role != "api":
             backstory.project()
         print(f"Backstory listens on {address(listening)}{greeting}", flush=True)
-        uvicorn.Server(config).run(sockets=[listening])
+        Server(config, app.state.context).run(sockets=[listening])
 
 
 def project(backstory: Backstory) -> None:

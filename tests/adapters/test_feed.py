@@ -1,6 +1,9 @@
 """The event feed: pages and streams of the log, without a gap, without a double, to its end."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -214,3 +217,36 @@ def test_the_feed_never_shows_what_is_not_certain(parts: Served, client: httpx.C
     parts.published()
     page = client.get("/v1/events", params={"after": head}).json()
     assert len(page["items"]) == 3
+
+
+def test_the_service_stops_at_once_while_somebody_listens(database_url: str) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BACKSTORY_")}
+    given = {"DATABASE_URL": database_url, "AUTH": "off", "SECRET": "5e" * 32, "PORT": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "adapters.cli", "serve"],
+        env=environment | {f"BACKSTORY_{name}": value for name, value in given.items()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        starting = threading.Timer(60, process.kill)
+        starting.start()
+        line = next(line for line in process.stdout if line.startswith("Backstory listens"))
+        starting.cancel()
+        with httpx.Client(base_url=line.split()[-1], timeout=20) as client:
+            head = client.get("/v1/events").json()["head"]
+            listener = Listener(client, 1, params={"after": head})
+            assert listener.begun.wait(10)
+            begun = time.monotonic()
+            process.terminate()
+            _, errors = process.communicate(timeout=20)
+            took = time.monotonic() - begun
+            listener.join()
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, errors) == (0, "")
+    assert listener.has_ended, "the stream ended as it should, it was not cut off"
+    assert took < 3, "uvicorn would have waited for five seconds"
