@@ -47,6 +47,7 @@ def test_the_same_arguments_tell_the_same_history_once(
     backstory: Backstory, module_database_url: str
 ) -> None:
     _, first = tell(backstory, SMALL)
+    assert first.new == first.commands
     before = last(backstory)
     _, again = tell(backstory, SMALL)
     assert (again.commands, again.new) == (first.commands, 0)
@@ -111,6 +112,11 @@ def test_more_customers_are_added_to_what_is_there(backstory: Backstory) -> None
     tell(backstory, Demo(customers=30, years=1, seed=3, until=UNTIL))
     assert before - story(backstory) == Counter()
     assert len(rows(backstory, "customers")) == 30
+
+
+def test_nothing_is_asked_for_that_is_so_already(backstory: Backstory) -> None:
+    _, telling = tell(backstory, Demo(customers=300, years=2, seed=2, until=UNTIL))
+    assert telling.new == telling.commands
 
 
 def test_two_seeds_are_two_companies_side_by_side(backstory: Backstory) -> None:

@@ -54,6 +54,7 @@ class Story:
         self._chance = Random(f"{setting.seed}/{number}")
         self._customer_id = setting.id(f"customer/{number}")
         self._seller = self._chance.choice(setting.sellers)
+        self._tags = tuple(self._chance.sample(business.TAGS, self._chance.randint(0, 2)))
         self._steps: list[Step] = []
 
     def __iter__(self) -> Iterator[Step]:
@@ -100,7 +101,7 @@ class Story:
             address=f"{company.place}市工业园{chance.randint(1, 40)}路{chance.randint(1, 300)}号",
             employees=chance.choice((35, 80, 160, 420, 900, 2600)),
             annual_revenue=_money(chance.randint(5, 900) * 1_000_000),
-            tags=tuple(chance.sample(business.TAGS, chance.randint(0, 2))),
+            tags=self._tags,
             owner_id=self._seller,
             primary_contact={
                 "name": contact.name,
@@ -125,7 +126,8 @@ class Story:
             self._ask(later, "customers/change-details", id, why, phone=phone)
         if chance.random() < 0.5:
             later = known_on + timedelta(days=chance.randint(5, 40))
-            self._ask(later, "customers/tag", id, tags=(chance.choice(business.TAGS),))
+            tag = chance.choice([tag for tag in business.TAGS if tag not in self._tags])
+            self._ask(later, "customers/tag", id, tags=(tag,))
         if won_on:
             grade = chance.choice("aabbbcc")
             self._ask(min(won_on), "customers/classify", id, type="customer", grade=grade)
@@ -134,7 +136,8 @@ class Story:
             self._ask(later, "customers/classify", id, type="interested")
         if chance.random() < 0.15:
             later = known_on + timedelta(days=chance.randint(60, 250))
-            self._ask(later, "customers/assign", id, owner_id=chance.choice(self._setting.sellers))
+            others = [seller for seller in self._setting.sellers if seller != self._seller]
+            self._ask(later, "customers/assign", id, owner_id=chance.choice(others))
 
     def _sell(self, index: int, known_on: date) -> date | None:
         """An opportunity from its opening as far as it comes; the day it was won, if it was."""
