@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -17,7 +18,7 @@ from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres.log import schema
 from adapters.postgres.log.reading import Reader
-from adapters.postgres.log.secret import claim
+from adapters.postgres.log.secret import WrongSecret, claim, is_claimed
 from adapters.postgres.log.store import PostgresLog
 from adapters.postgres.views import progress, tables
 from adapters.postgres.views.bulk_workers import open_mapper
@@ -93,11 +94,19 @@ class Backstory:
 
     def _keyring(self) -> Keyring:
         """The keys of this database. Raises WrongSecret where it was written with others."""
-        if self.settings.secret is not None:
-            keyring = Keyring.from_hex(self.settings.secret.get_secret_value())
-        else:
-            self.settings.data.mkdir(parents=True, exist_ok=True)
-            keyring = Keyring.from_file(self.settings.data / SECRET_FILE)
+        secret, path = self.settings.secret, self.settings.data / SECRET_FILE
+        if secret is None and not path.exists() and is_claimed(self.url):
+            raise WrongSecret(  # A new file would only be in the way of the right one.
+                f"this database was written with another master key, and there is no {path}: put "
+                "the secret.key that belongs to it there, or set BACKSTORY_SECRET"
+            )
+        try:
+            keyring = (
+                _key_in(path) if secret is None else Keyring.from_hex(secret.get_secret_value())
+            )
+        except (ValueError, IsADirectoryError) as error:
+            where = path if secret is None else "BACKSTORY_SECRET"
+            raise WrongSecret(f"{where} is no master key: that is 64 hex digits") from error
         claim(self.url, keyring)
         return keyring
 
@@ -137,3 +146,8 @@ class Backstory:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _key_in(path: Path) -> Keyring:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Keyring.from_file(path)

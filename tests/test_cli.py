@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -106,6 +107,7 @@ def test_one_command_is_carried_out_and_its_receipt_printed(run: Run, database_u
         (("serve", "--role", "relay"), 2, "no Kafka support"),
         (("serve", "--port", "70000"), 2, "BACKSTORY_PORT"),
         (("serve", "--host", "192.0.2.1"), 3, "cannot listen on 192.0.2.1:8000"),
+        (("serve", "--host", "192.0.2.1"), 3, "choose another address with BACKSTORY_HOST"),
         (("demo", "--until", "2999-01-01"), 1, "today is"),
         (("fly",), 2, "No such command"),
     ],
@@ -120,21 +122,79 @@ def test_a_mistake_is_a_line_and_an_exit_code(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "code", "said"),
     [
-        ("BACKSTORY_DATABASE_URL", "postgresql://127.0.0.1:1/none", "cannot be used"),
-        ("BACKSTORY_SECRET", "ab" * 32, "master key"),
-        ("BACKSTORY_TIMEZONE", "Nowhere/At_All", "no time zone"),
+        ("BACKSTORY_DATABASE_URL", "postgresql://127.0.0.1:1/none", 3, "cannot be used"),
+        ("BACKSTORY_SECRET", "ab" * 32, 3, "master key"),
+        ("BACKSTORY_SECRET", "abc", 3, "BACKSTORY_SECRET is no master key"),
+        ("BACKSTORY_SECRET", "", 3, "BACKSTORY_SECRET is no master key"),
+        ("BACKSTORY_SECRET", "密钥" * 32, 3, "BACKSTORY_SECRET is no master key"),
+        ("BACKSTORY_TIMEZONE", "Nowhere/At_All", 2, "BACKSTORY_TIMEZONE: there is no time zone"),
+        ("BACKSTORY_PORT", "many", 2, "BACKSTORY_PORT: "),
     ],
 )
 def test_surroundings_that_do_not_work_are_said_too(
-    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: int, said: str
 ) -> None:
     run("status")
     monkeypatch.setenv(variable, value)
     told = run("status")
-    assert told.code in (2, 3)
+    assert told.code == code
+    assert told.err.startswith("backstory: ")
     assert said in told.err
+    assert "Value error" not in told.err
+
+
+@pytest.mark.parametrize("content", [b"", b"abc\n", b"\xff\xfe", b"5e" * 31, None])
+def test_a_file_that_is_no_master_key_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    monkeypatch.delenv("BACKSTORY_SECRET")
+    monkeypatch.setenv("BACKSTORY_DATA", str(tmp_path))
+    path = tmp_path / "secret.key"
+    path.mkdir() if content is None else path.write_bytes(content)
+    told = run("status")
+    assert told.code == 3
+    assert told.err == f"backstory: {path} is no master key: that is 64 hex digits\n"
+
+
+def test_for_a_database_that_has_a_master_key_no_other_is_made(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run("status")
+    monkeypatch.delenv("BACKSTORY_SECRET")
+    told = run("status", "--data", str(tmp_path / "data"))
+    assert told.code == 3
+    assert "written with another master key" in told.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("parked",), ("rebuild",)])
+def test_to_look_at_nothing_begins_nothing(
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    postgres_url: str,
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.setenv("BACKSTORY_DATABASE_URL", postgres_url)
+    told = run(*arguments)
+    assert (told.code, "no data here" in told.err) == (3, True)
+    assert "backstory serve or backstory demo" in told.err
+    monkeypatch.delenv("BACKSTORY_DATABASE_URL")
+    told = run(*arguments)
+    assert (told.code, f"no data here: {tmp_path}" in told.err) == (3, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("demo", "--serve")])
+def test_where_the_port_is_taken_the_way_out_is_named(run: Run, arguments: tuple[str, ...]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        told = run(*arguments, "--port", str(port))
+    assert told.code == 3
+    assert f"cannot listen on 127.0.0.1:{port}: " in told.err
+    assert "another port with --port or BACKSTORY_PORT" in told.err
 
 
 def test_help_lists_the_registry_and_a_commands_fields(run: Run) -> None:
@@ -144,6 +204,9 @@ def test_help_lists_the_registry_and_a_commands_fields(run: Run) -> None:
     assert "  name (required)\n" in fields
     assert "  primary_contact.phone (required)\n" in fields
     assert "  external.system\n" in fields
+    assert "\nID is what the new record is to be called" in fields
+    assert "ID is what" not in run("do", "customers/tag", "--help").out
+    assert re.fullmatch(r"backstory \d+\.\d+\.\d+\S*\n", run("--version").out)
     commands = run("--help").out
     for name in ("serve", "import", "demo", "do", "status", "rebuild", "parked", "user", "apikey"):
         assert f" {name} " in commands

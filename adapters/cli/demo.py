@@ -30,6 +30,9 @@ def demo(
         typer.Option(formats=["%Y-%m-%d"], help="Day before which the history ends."),
     ] = None,
     serve: Annotated[bool, typer.Option("--serve", help="Run the service afterwards.")] = False,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the service; 0 takes a free one.")
+    ] = None,
     data: Data = None,
 ) -> None:
     """Tell a simulated equipment maker's history by ordinary commands.
@@ -38,12 +41,13 @@ def demo(
     """
     wanted = Demo(customers, years, seed, None if until is None else until.date())
     if serve:
-        _serve(wanted, settings(data))
+        _serve(wanted, settings(data, port=port))
         return
     with opened(data) as backstory:
         setting = _tell(backstory, wanted)
-        print(tour(backstory, setting, _address(backstory.settings)))
-        print("If nothing answers there yet, start the service: backstory serve")
+        print(tour(backstory, setting, _address(settings(data, port=port))))
+        at = "" if port is None else f" --port {port}"
+        print(f"If nothing answers there yet, start the service: backstory serve{at}")
 
 
 def _serve(wanted: Demo, chosen: Settings) -> None:

@@ -133,6 +133,10 @@ def _listed() -> str:
 def _described(command: type[Command[Any]]) -> str:
     id = "[ID]" if command.CREATES else "ID"
     head = f"Usage: backstory do {command.NAME} {id} FIELD=VALUE…\n\n{_summary(command)}\n"
+    if command.CREATES:
+        head += (
+            "\nID is what the new record is to be called, a UUID; without it, it is given one.\n"
+        )
     return "\n".join([head, *_fields(command, "")])
 
 

@@ -50,8 +50,11 @@ def _line(error: Exception) -> str:
 
 def _settings(error: ValidationError) -> str:
     """Settings are the only model that is filled from outside without being looked after."""
-    return "; ".join(f"{_variable(e['loc'])}: {e['msg']}" for e in error.errors())
+    return "; ".join(
+        f"{_variable(e['loc'])}{e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+    )
 
 
 def _variable(path: tuple[int | str, ...]) -> str:
-    return f"BACKSTORY_{path[0]}".upper() if path else "settings"
+    """The variable that is wrong; nothing where several do not go together."""
+    return f"BACKSTORY_{path[0]}: ".upper() if path else ""

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import psycopg
 import typer
 
 from adapters.bootstrap import DATABASE_FOLDER, Backstory
-from adapters.embedded.neighbour import url_of_running
+from adapters.cli.failures import UNAVAILABLE, Failure
+from adapters.embedded.neighbour import has_cluster, url_of_running
 from adapters.settings import Settings
 
 Data = Annotated[
@@ -26,11 +28,32 @@ def settings(data: Path | None, **given: Any) -> Settings:
 
 
 @contextmanager
-def opened(data: Path | None) -> Iterator[Backstory]:
-    """Backstory, on the database of a running process where one has the data folder."""
+def opened(data: Path | None, *, existing: bool = False) -> Iterator[Backstory]:
+    """Backstory, on the database of a running process where one has the data folder.
+
+    ``existing``: begin no record where there is none. Raises Failure.
+    """
     wanted = settings(data)
+    if existing:
+        _require_data(wanted)
     if wanted.database_url is None:
         running = url_of_running(wanted.data.absolute() / DATABASE_FOLDER)
         wanted = wanted.model_copy(update={"database_url": running})
     with Backstory(wanted) as backstory:
         yield backstory
+
+
+def _require_data(wanted: Settings) -> None:
+    url, folder = wanted.database_url, wanted.data.absolute()
+    if has_cluster(folder / DATABASE_FOLDER) if url is None else _has_schema(url):
+        return
+    where = folder if url is None else "the database has no tables of Backstory"
+    raise Failure(
+        f"no data here: {where}; start with backstory serve or backstory demo", UNAVAILABLE
+    )
+
+
+def _has_schema(url: str) -> bool:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT to_regclass('backstory.meta') IS NOT NULL").fetchone()
+    return found == (True,)

@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def status(data: Data = None) -> None:
     """Say where the log ends and where every view stands; exit code 1 where streams are parked."""
-    with opened(data) as backstory:
+    with opened(data, existing=True) as backstory:
         found = backstory.status()
     print("\n".join(_status(found)))
     if found.parked:
@@ -45,7 +45,7 @@ def rebuild(
     data: Data = None,
 ) -> None:
     """Fold views anew beside those that are read, then put them in place."""
-    with opened(data) as backstory:
+    with opened(data, existing=True) as backstory:
         try:
             done = backstory.rebuild(_known(projections or ()), rollback=rollback)
         except (RebuildRunning, NothingToRollBackTo) as error:
@@ -68,7 +68,7 @@ def parked(
     """List streams that could not be folded, with the error; try one again, or skip its event."""
     if retry is not None and skip is not None:
         raise Failure("give --retry or --skip, not both")
-    with opened(data) as backstory:
+    with opened(data, existing=True) as backstory:
         if retry is not None or skip is not None:
             _help_past(backstory, retry, skip)
         found = backstory.status().parked

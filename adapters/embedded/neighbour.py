@@ -1,4 +1,4 @@
-"""The embedded server that another process of this machine runs in a data folder."""
+"""What is in a data folder: a cluster, and the server that another process runs on it."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -9,6 +9,11 @@ from adapters.embedded.cluster import SUPERUSER
 from adapters.embedded.server import DATABASE
 
 _PORT_LINE, _SOCKET_LINE = 3, 4
+
+
+def has_cluster(data: Path) -> bool:
+    """Whether a server has ever been started in the folder."""
+    return (data / "cluster").exists()
 
 
 def url_of_running(data: Path) -> str | None:

@@ -12,7 +12,16 @@ _CLAIM = "INSERT INTO backstory.secret_check (master) VALUES (%s) ON CONFLICT DO
 
 
 class WrongSecret(RuntimeError):
-    """The database was written with another master key."""
+    """The database was written with another master key, or what was given is none."""
+
+
+def is_claimed(url: str) -> bool:
+    """Whether the database has a master key already."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute("SELECT to_regclass('backstory.secret_check')").fetchone()
+        if found is None or found[0] is None:
+            return False
+        return connection.execute("SELECT FROM backstory.secret_check").fetchone() is not None
 
 
 def claim(url: str, keyring: Keyring) -> None:
