@@ -5,14 +5,18 @@ the same server, with an aggregate of the same fields. Ours validates, checks re
 codes, encrypts the free text, hashes each event and keeps a receipt; the reference does not.
 """
 
+import asyncio
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 from uuid import UUID, uuid4
 
 import psycopg
+import uvloop
 from eventsourcing.application import Application as LibraryApplication
 from eventsourcing.domain import Aggregate as LibraryAggregate
 from eventsourcing.domain import event
@@ -20,6 +24,7 @@ from eventsourcing.domain import event
 from adapters.bootstrap import Backstory
 from adapters.seeds import LOCAL
 from adapters.settings import Settings
+from aggregates.contact import ContactDetails
 from aggregates.values import Money
 from benchmarks.measure import Result, alternating, fresh_database, rate, server
 from commands.customer import RegisterCustomer
@@ -91,25 +96,47 @@ def library_rate(application: LibraryApplication) -> float:  # type: ignore[type
 
 
 def backstory_rate(opened: Backstory) -> float:
-    """Our commands per second."""
-    dispatch = opened.application.dispatch
-    customer = a_customer(opened)
+    """Our commands per second: writers are tasks of one event loop, as in the service."""
+    return uvloop.run(_tasks_rate(opened))
+
+
+async def _tasks_rate(opened: Backstory) -> float:
+    dispatch, customer = opened.application.dispatch_async, a_customer(opened)
+    begin = time.perf_counter()
+    done = 0
+
+    async def write() -> None:
+        nonlocal done
+        mine, call = customer, 0
+        while time.perf_counter() < begin + SECONDS:
+            mine = (await dispatch(_request(customer, mine, call), ME)).id
+            call += 1
+            done += 1
+
+    await asyncio.gather(*(write() for _ in range(WRITERS)))
+    return done / (time.perf_counter() - begin)
+
+
+def threads_rate(opened: Backstory) -> float:
+    """Our commands per second where each writer is a thread that waits."""
+    dispatch, customer = opened.application.dispatch, a_customer(opened)
     mine: list[UUID] = [customer] * WRITERS
 
     def work(thread: int, call: int) -> None:
-        if call % 2 == 0:
-            command = OpenOpportunity(
-                title="设备",
-                customer_id=customer,
-                amount=Money(amount="1250.50", currency="CNY"),
-                strengths="交付快",
-            )
-            mine[thread] = dispatch(Request(command), ME).id
-        else:
-            amount = Money(amount=f"{call}.00", currency="CNY")
-            dispatch(Request(ChangeOpportunityAmount(amount=amount), mine[thread]), ME)
+        mine[thread] = dispatch(_request(customer, mine[thread], call), ME).id
 
     return rate(WRITERS, SECONDS, work)
+
+
+def _request(customer: UUID, mine: UUID, call: int) -> Request:
+    """By turns: open an opportunity, change the amount of the one opened last."""
+    if call % 2 == 0:
+        amount = Money(amount=Decimal("1250.50"), currency="CNY")
+        return Request(
+            OpenOpportunity(title="设备", customer_id=customer, amount=amount, strengths="交付快")
+        )
+    amount = Money(amount=Decimal(call), currency="CNY")
+    return Request(ChangeOpportunityAmount(amount=amount), mine)
 
 
 def a_customer(opened: Backstory) -> UUID:
@@ -118,7 +145,7 @@ def a_customer(opened: Backstory) -> UUID:
         name=f"测试设备{uuid4()}有限公司",
         industry="manufacturing",
         source="exhibition",
-        primary_contact={"name": "王伟", "phone": "13800138000"},
+        primary_contact=ContactDetails(name="王伟", phone="13800138000"),
     )
     return opened.application.dispatch(Request(command), ME).id
 
@@ -127,6 +154,8 @@ def run() -> list[Result]:
     """The figure, its reference and whether the target is met."""
     with server() as url, library(url) as reference, backstory(url) as opened:
         ours, theirs = alternating(lambda: backstory_rate(opened), lambda: library_rate(reference))
+        threads = median(threads_rate(opened) for _ in range(3))
     what = "durable commands, 16 writers, in process"
     met = ours >= FACTOR * theirs
-    return [Result(what, ours, theirs, "commands/s", f"≥ {FACTOR:g} × the library", met)]
+    note = f"writers as threads: {threads:,.0f} commands/s"
+    return [Result(what, ours, theirs, "commands/s", f"≥ {FACTOR:g} × the library", met, note)]

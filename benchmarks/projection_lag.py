@@ -7,6 +7,7 @@ of every projection, asked for in the database as another process would, has pas
 import tempfile
 import threading
 import time
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -65,7 +66,7 @@ def _write(opened: Backstory, watch: _Watch, customer: UUID, begin: float) -> No
         pause = begin + call * WRITERS / RATE - time.perf_counter()
         if pause > 0:
             time.sleep(pause)
-        amount = Money(amount=f"{call}.00", currency="CNY")
+        amount = Money(amount=Decimal(call), currency="CNY")
         command = OpenOpportunity(title="设备", customer_id=customer, amount=amount)
         watch.receipt(opened.application.dispatch(Request(command), ME).position)
 
