@@ -144,7 +144,7 @@ def _strict(model: type[M], value: Any, prefix: str, errors: list[FieldError]) -
     try:
         return model.model_validate_json(orjson.dumps(value), strict=True)
     except ValidationError as error:
-        errors += invalid(error, prefix).errors
+        errors += invalid(error, prefix, value).errors
         return None
 
 
