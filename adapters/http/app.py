@@ -5,7 +5,17 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from adapters.bootstrap import Backstory
-from adapters.http import batches, commands, feed, health, history, openapi, reads, upserts
+from adapters.http import (
+    batches,
+    commands,
+    docs_page,
+    feed,
+    health,
+    history,
+    openapi,
+    reads,
+    upserts,
+)
 from adapters.http.context import Context
 from adapters.http.shortcut import ShortCut
 
@@ -23,6 +33,8 @@ def create_app(backstory: Backstory) -> FastAPI:
         version=version("backstory"),
         description=DESCRIPTION.strip(),
         separate_input_output_schemas=False,
+        docs_url=None,  # The framework's pages load scripts from elsewhere: blank without it.
+        redoc_url=None,
     )
     context, schemas = Context(backstory), openapi.Schemas()
     app.state.context = context
@@ -31,5 +43,6 @@ def create_app(backstory: Backstory) -> FastAPI:
         app.include_router(part.router(context, schemas))
     app.router.routes.insert(0, ShortCut(context))
     openapi.install(app, schemas, wants_keys=backstory.settings.auth == "on")
+    docs_page.install(app)
     app.router.on_shutdown.append(context.close)
     return app

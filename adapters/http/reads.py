@@ -5,9 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from starlette.convertors import StringConvertor, register_url_convertor
 
-from adapters.http import answers, openapi, parameters
+from adapters.http import answers, openapi, parameters, paths
 from adapters.http.answering import Reads
 from adapters.http.context import Context
 from aggregates.errors import NotFound
@@ -17,13 +16,6 @@ from queries.base import QUERIES, Query
 _log = logging.getLogger(__name__)
 
 
-class _Whole(StringConvertor):
-    """The rest of a path, whatever is in it: other systems' ids have slashes and worse."""
-
-    regex = "(?s:.*)"
-
-
-register_url_convertor("whole", _Whole())
 _UUID = {"type": "string", "format": "uuid"}
 _CUSTOM = (
     "Custom fields are filtered as `custom.CODE`, with the same operators as texts; numbers are"
@@ -38,10 +30,11 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
         _add_query(routes, reads, schemas, name, query)
     for _, projection in sorted(Projection.registry.items()):
         row = parameters.row(projection.row, schemas)
-        _add_list(routes, reads, projection, row)
-        if "external" in projection.row.fields:
-            _add_by_external(routes, reads, projection, row)
-        _add_one(routes, reads, projection, row)
+        for home in _homes(projection):
+            _add_list(routes, reads, projection, row, home)
+            if "external" in projection.row.fields:
+                _add_by_external(routes, reads, projection, row, home)
+            _add_one(routes, reads, projection, row, home)
 
     async def now(table: str, id: UUID) -> dict[str, Any] | None:
         try:
@@ -57,8 +50,15 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     return routes
 
 
+def _homes(projection: Projection[Any]) -> tuple[str, ...]:
+    """Where a table is read: under its name, and as commands write it, ``dictionary-entries``."""
+    table, plural = projection.table, projection.aggregate.PLURAL
+    is_other = plural != table and plural.replace("-", "_") == table
+    return (f"/v1/{table}", f"/v1/{plural}") if is_other else (f"/v1/{table}",)
+
+
 def _add_list(
-    routes: APIRouter, reads: Reads, projection: Projection[Any], row: dict[str, Any]
+    routes: APIRouter, reads: Reads, projection: Projection[Any], row: dict[str, Any], home: str
 ) -> None:
     async def rows(request: Request) -> Response:
         return await reads.list(request, projection)
@@ -67,7 +67,7 @@ def _add_list(
     schema["properties"]["count"] = {"type": "integer", "description": "With `count=exact`."}
     _add(
         routes,
-        f"/v1/{projection.table}",
+        home,
         rows,
         projection.table,
         f"{projection.table}.list",
@@ -79,14 +79,14 @@ def _add_list(
 
 
 def _add_one(
-    routes: APIRouter, reads: Reads, projection: Projection[Any], row: dict[str, Any]
+    routes: APIRouter, reads: Reads, projection: Projection[Any], row: dict[str, Any], home: str
 ) -> None:
     async def one(request: Request) -> Response:
         return await reads.one(request, projection, request.path_params["id"])
 
     _add(
         routes,
-        f"/v1/{projection.table}/{{id}}",
+        f"{home}/{{id}}",
         one,
         projection.table,
         f"{projection.table}.get",
@@ -98,7 +98,7 @@ def _add_one(
 
 
 def _add_by_external(
-    routes: APIRouter, reads: Reads, projection: Projection[Any], row: dict[str, Any]
+    routes: APIRouter, reads: Reads, projection: Projection[Any], row: dict[str, Any], home: str
 ) -> None:
     async def by_external(request: Request) -> Response:
         return await reads.by_external(request, projection, **request.path_params)
@@ -106,7 +106,7 @@ def _add_by_external(
     text = {"type": "string", "minLength": 1}
     _add(
         routes,
-        f"/v1/{projection.table}/by-external/{{system}}/{{id:whole}}",
+        paths.by_external(home),
         by_external,
         projection.table,
         f"{projection.table}.by-external",
@@ -162,6 +162,7 @@ def _add(
         description=description,
         tags=[tag],
         response_class=Response,
+        include_in_schema=path.startswith(f"/v1/{tag}"),
         responses={200: answer, **openapi.problems(422, *failures)},
         openapi_extra={"operationId": name, "parameters": taken},
     )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from adapters.http import bodies, openapi
+from adapters.http import bodies, openapi, paths
 from adapters.http.commands import receipt_response
 from adapters.http.context import Context
 from aggregates.errors import FieldError, Invalid, Rejected
@@ -65,10 +65,11 @@ def _add_route(
     routes: APIRouter, context: Context, schemas: openapi.Schemas, upsert: Upsert
 ) -> None:
     routes.add_api_route(
-        f"/v1/{upsert.plural}/by-external/{{system}}/{{external_id}}",
+        paths.by_external(f"/v1/{upsert.plural}"),
         _endpoint(context, upsert),
         methods=["PUT"],
         summary="Create the record, or change its details, by another system's id.",
+        description=_description(upsert),
         tags=[upsert.plural],
         response_class=Response,
         responses={
@@ -83,12 +84,18 @@ def _add_route(
     )
 
 
+def _description(upsert: Upsert) -> str:
+    ignored = [n for n in upsert.creates.model_fields if n not in upsert.changes.model_fields]
+    said = f", so {', '.join(f'`{n}`' for n in ignored)} are not applied then" if ignored else ""
+    return f"Of a record that exists only the details are changed{said}."
+
+
 def _endpoint(context: Context, upsert: Upsert) -> Any:
-    async def put(request: Request, system: str, external_id: str) -> Response:
+    async def put(request: Request, system: str, id: str) -> Response:
         caller = await context.caller(request)
         headers = bodies.headers(request)
         body = bodies.as_object(await bodies.read(request, context.settings.body_limit))
-        external = {"system": system, "id": external_id}
+        external = {"system": system, "id": id}
         upsert.check(body, external)
         body["external"] = external
         receipt = await _carry_out(context, upsert, body, headers, caller)
