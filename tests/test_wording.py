@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from adapters import registry
 from adapters.phrases import places, said
 from adapters.texts import Texts, negotiated
 from aggregates.values import ExternalId, Money
+
+registry.load()
 
 TEXTS = Texts(ZoneInfo("Asia/Shanghai"))
 
