@@ -319,6 +319,9 @@ def test_an_atomic_batch_goes_on_where_part_of_it_was_done_before(side: WriteSid
     first = asked(registration(), None, "first")
     [done] = dispatch_all(side.application, [first], CALLER)
     repeated, new = dispatch_all(side.application, [first, asked(registration())], CALLER)
+    assert isinstance(done, Receipt)
+    assert isinstance(repeated, Receipt)
+    assert isinstance(new, Receipt)
     assert (repeated.id, repeated.is_repeated) == (done.id, True)
     assert new.status == 201
     assert new.id != done.id
@@ -328,5 +331,4 @@ def test_each_for_itself_is_still_in_order(side: WriteSide) -> None:
     name = f"曲{uuid4().hex[:8]}"
     pair = [asked(registration(name=f"{name}有限公司")), asked(registration(name=name))]
     first, second = dispatch_many(side.application, pair, CALLER)
-    assert first.status == 201
-    assert isinstance(second, ShortName)
+    assert statuses([first, second]) == [201, ShortName]

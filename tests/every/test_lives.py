@@ -258,7 +258,9 @@ def _check_stored(side: WriteSide, kind: str, id: UUID) -> None:
     replayed = of.replay(id, events)
     assert _known(replayed) == _known(live)
     assert replayed.version == live.version == len(events)
-    snapshot = Snapshot(id, replayed.version, of.REVISION, side.mapper.seal_state(replayed))
+    sealed = side.mapper.seal_state(replayed)
+    assert sealed is not None
+    snapshot = Snapshot(id, replayed.version, of.REVISION, sealed)
     assert side.mapper.open_state(of, snapshot) == replayed.state()
     for event in events:
         assert type(event).model_validate(event.model_dump(exclude_unset=True)) == event
