@@ -43,12 +43,13 @@ class Total(BaseModel):
 
 
 class Query(BaseModel, Generic[T]):
-    """One question. Its fields are the parameters, its docstring is the summary everywhere.
+    """One question. Its fields are the parameters, its docstring is the summary everywhere; what
+    stands below a field describes the parameter.
 
     ``T`` is ``list[…]`` of an ``Answer``, whose fields are the columns that the SQL selects.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     NAME: ClassVar[str]
     """Name in routes, ``stage-durations``; from the class's name unless given."""

@@ -20,7 +20,9 @@ class PipelineByStage(Query[list[StageTotal]]):
 
     NAME = "pipeline"
     owner_id: UUID | None = None
+    """Only opportunities of this owner."""
     pipeline: str | None = None
+    """Only opportunities of this pipeline, by its code."""
 
     sql = """
         SELECT o.pipeline, o.stage, count(*) AS opportunities,

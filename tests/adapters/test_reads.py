@@ -224,8 +224,13 @@ def test_what_an_import_left_out_is_listed(parts: Served, client: httpx.Client) 
     ]
     assert items[0]["number"].startswith("KH-")
     assert items[0]["table"] == "customers"
-    only = got(client, "/v1/queries/incomplete", kind="opportunity")["items"]
-    assert [i["kind"] for i in only] == ["opportunity"]
+    for kind in ("opportunity", "opportunities"):
+        only = got(client, "/v1/queries/incomplete", kind=kind)["items"]
+        assert [i["kind"] for i in only] == ["opportunity"]
+    for kind in ("dictionary-entry", "dictionary-entries", "users"):
+        assert got(client, "/v1/queries/incomplete", kind=kind)["items"] == []
+    contactless = got(client, "/v1/queries/incomplete", field="primary_contact")["items"]
+    assert contactless == items[:1]
     assert got(client, "/v1/queries/incomplete", field="source")["items"] == items[:1]
     run(parts, "customers/change-details", lacking.id, source="referral")
     parts.caught_up()
@@ -254,6 +259,9 @@ REFUSED = {
     "/v1/queries/pipeline?pipeline=%00": "pipeline",
     "/v1/queries/pipeline?owner=1": "owner",
     "/v1/queries/incomplete?limit=0": "limit",
+    "/v1/queries/incomplete?kind=bogus": "kind",
+    "/v1/queries/incomplete?kind=": "kind",
+    "/v1/queries/incomplete?field=bogus": "field",
     "/v1/events?after=x": "after",
     "/v1/events?limit=1001": "limit",
     "/v1/events?as_of=5": "as_of",
@@ -296,7 +304,11 @@ def test_every_read_is_in_the_document(parts: Served, client: httpx.Client) -> N
         schema = document["components"]["schemas"][projection.row.__name__]
         assert schema["properties"].keys() == projection.row.fields.keys()
     for name in QUERIES:
-        assert f"/v1/queries/{name}" in paths
+        taken = {p["name"]: p for p in paths[f"/v1/queries/{name}"]["get"]["parameters"]}
+        assert all(p["description"] for p in taken.values()), name
+    taken = {p["name"]: p for p in paths["/v1/queries/incomplete"]["get"]["parameters"]}
+    assert {"customer", "customers", "dictionary-entry"} <= set(taken["kind"]["schema"]["enum"])
+    assert {"amount", "primary_contact"} <= set(taken["field"]["schema"]["enum"])
     for path, methods in paths.items():
         operation = methods["get"]
         assert operation["summary"].endswith("."), path
