@@ -41,7 +41,7 @@ def create_app(backstory: Backstory) -> FastAPI:
     context.problems.install(app)
     for part in (health, commands, batches, upserts, history, feed, reads):
         app.include_router(part.router(context, schemas))
-    app.router.routes.insert(0, ShortCut(context))
+    app.add_middleware(ShortCut, context=context)
     openapi.install(app, schemas, wants_keys=backstory.settings.auth == "on")
     docs_page.install(app)
     app.router.on_shutdown.append(context.close)
