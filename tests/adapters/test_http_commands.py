@@ -96,7 +96,7 @@ def test_the_caller_may_give_the_id(service: Service) -> None:
     assert service.customer(id=id) == id
     refused = problem(service.post("customers/register", registering(id=id)), 409, "already-exists")
     assert refused["existing_id"] == id
-    wrongs: list[Any] = ["x", 1, [], "00000000-0000-0000-0000-00000000000g"]
+    wrongs: list[Any] = ["x", 1, [], "00000000-0000-0000-0000-00000000000g", "0" * 32]
     for wrong in wrongs:
         assert fields(service.post("customers/register", registering(id=wrong))) == ["id"]
 
