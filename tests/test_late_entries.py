@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.mapper import Mapper
+from aggregates.base import Aggregate
 from aggregates.customer import Customer
 from aggregates.opportunity import Opportunity
 from commands.base import Meta
@@ -33,7 +33,7 @@ def side(database_url: str) -> Iterator[WriteSide]:
 class Record:
     """One record, told of in any order; its state and its row."""
 
-    def __init__(self, side: WriteSide, kind: type, creation) -> None:
+    def __init__(self, side: WriteSide, kind: type[Aggregate], creation) -> None:
         self.side, self.kind = side, kind
         request = Request(creation, meta=Meta(occurred_at=EARLIEST))
         self.id = side.application.dispatch(request, CALLER).id
@@ -50,9 +50,9 @@ class Record:
     def row(self):
         """The fold in the order of occurrence."""
         log = self.side.application._log
-        mapper: Mapper = self.side.application._codec
+        codec = self.side.application._codec
         projection = Projection.registry[self.kind.PLURAL]
-        events = mapper.read_all(log.stream(self.id))
+        events = codec.read_all(log.stream(self.id))
         row = None
         for event in sorted(events, key=lambda e: (e.envelope.version > 1, e.envelope.occurred_at)):
             row = projection.fold(row, event)
