@@ -4,6 +4,7 @@ A text is kept byte for byte or refused: nothing is trimmed, folded or repaired 
 """
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -259,7 +260,8 @@ def with_changes(known: dict[str, Any] | None, changes: dict[str, Any]) -> dict[
     return {code: value for code, value in merged.items() if value is not None} or None
 
 
-class CodeEntry(Value):
+@dataclass(frozen=True, slots=True)
+class CodeEntry:
     """What a rule may know of a dictionary entry that a field names."""
 
     code: str

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
@@ -14,6 +14,7 @@ from commands.base import Command, Meta
 
 ORIGINS = ("api", "console", "import", "policy", "inbox")
 IMPORT = "import"
+NOTHING_SAID = Meta()
 
 
 class IdempotencyKeyReused(DomainError):
@@ -40,7 +41,7 @@ class Request:
     command: Command[Any]
     id: UUID | None = None
     """The aggregate; for a command that creates: the id to give it, or None."""
-    meta: Meta = field(default_factory=Meta)
+    meta: Meta = NOTHING_SAID
     if_match: int | None = None
     """The version that the caller has seen."""
     idempotency_key: str | None = None
