@@ -76,6 +76,8 @@ def run(backstory: Backstory, listening: socket.socket, greeting: str = "") -> N
     config = uvicorn.Config(
         app,
         log_level="warning",
+        access_log=False,
+        server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
