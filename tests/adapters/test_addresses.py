@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from projections.base import Projection
+from tests.importing import last
 from tests.service import Service, registering, running
 
 
@@ -46,8 +47,8 @@ def test_the_document_says_what_a_put_does_not_change(service: Service) -> None:
 
 
 def test_a_table_is_read_under_the_name_that_commands_use_too(service: Service) -> None:
-    head = service.backstory.log.head().position
-    asked: dict[str, Any] = {"after": head, "dictionary": "industry"}
+    position = last(service.backstory)
+    asked: dict[str, Any] = {"after": position, "dictionary": "industry"}
     answers = [
         service.client.get(f"/v1/{name}", params=asked)
         for name in ("dictionary_entries", "dictionary-entries")
@@ -60,7 +61,9 @@ def test_a_table_is_read_under_the_name_that_commands_use_too(service: Service) 
     assert "get" in paths["/v1/dictionary_entries"]
     assert "/v1/dictionary-entries" not in paths
     for projection in Projection.registry.values():
-        plural = service.client.get(f"/v1/{projection.aggregate.PLURAL}", params={"after": head})
+        plural = service.client.get(
+            f"/v1/{projection.aggregate.PLURAL}", params={"after": position}
+        )
         assert plural.status_code == 200
 
 

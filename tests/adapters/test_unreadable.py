@@ -95,11 +95,12 @@ def test_what_came_before_it_happened_can_be_read(service: Service, payload: byt
 
 def test_the_feed_delivers_what_it_cannot_read_as_it_is_stored(service: Service) -> None:
     id = str(uuid4())
-    begin = service.backstory.log.head().position
     stored = {"name": SEALED, "amount": 5}
     first = append(service, id, 1, json.dumps(stored).encode())
     second = append(service, id, 2, b"no json", "Nobody.Knows")
+    begin = first - 1
     good = service.made("customers/register", registering())
+    assert service.backstory.log.wait_for_head(good["position"] - 1, 10) is not None
     page = got(service, "/v1/events", after=begin, limit=1000)
     [vanished, unknown, *readable] = page["items"]
     assert (vanished["type"], vanished["data"]) == ("Opportunity.Vanished", stored)

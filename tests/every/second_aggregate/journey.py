@@ -19,11 +19,10 @@ def main(url: str) -> None:
         worth = {"amount": "12.50", "currency": "CNY"}
         said = {"title": "样品", "customer_id": customer, "contents": "给王芳", "worth": worth}
         parcel = service.made("parcels/send", said)["id"]
-        service.made(f"parcels/{parcel}/deliver", {"delivered_on": "2026-03-01"})
+        delivered = service.made(f"parcels/{parcel}/deliver", {"delivered_on": "2026-03-01"})
         again = service.post(f"parcels/{parcel}/deliver", {"delivered_on": "2026-03-01"})
         assert (again.status_code, again.json()["title"]) == (409, "包裹已送达")
-        position = client.get("/v1/events", params={"limit": 1_000}).json()["head"]
-        wanted = {"customer_id": customer, "after": position}
+        wanted = {"customer_id": customer, "after": delivered["position"]}
         [row] = client.get("/v1/parcels", params=wanted).json()["items"]
         assert {n: row[n] for n in said} == said
         assert (row["delivered_on"], row["number"][:3]) == ("2026-03-01", "BG-")
