@@ -45,7 +45,7 @@ def described(annotation: Any) -> str:
     if codes:
         return f"code of `{codes[0].dictionary}`"
     if refs:
-        return f"id of a {kebab(refs[0].kind).replace('-', ' ')}"
+        return "id of a " + " or ".join(kebab(k).replace("-", " ") for k in refs[0].kinds)
     return _described(annotation)
 
 
@@ -103,6 +103,7 @@ def _command(kind: type[Aggregate], command: type[Command[Any]]) -> Iterator[str
 def _traits(command: type[Command[Any]]) -> Iterator[tuple[str, bool]]:
     yield "A stale `If-Match` is accepted where nobody else wrote the same fields.", command.MERGES
     yield "For imports only.", command.IMPORT_ONLY
+    yield "Asked by policies only.", command.POLICY_ONLY
 
 
 def events() -> str:

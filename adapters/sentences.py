@@ -90,7 +90,8 @@ class Speech:
         if isinstance(meaning, Code) and isinstance(value, str):
             found = names.code(meaning.dictionary, value, self._language)
         elif isinstance(value, UUID):
-            found = names.record(meaning.kind, value) if isinstance(meaning, Ref) else None
+            kinds = meaning.kinds if isinstance(meaning, Ref) else ()
+            found = next(filter(None, [names.record(kind, value) for kind in kinds]), None)
             found = found or str(value)[:8]
         return found or self._book.writing.value(value)
 

@@ -5,10 +5,11 @@ A text is kept byte for byte or refused: nothing is trimmed, folded or repaired 
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Self
+from uuid import UUID
 
 import iso4217
 import phonenumbers
@@ -45,12 +46,12 @@ def left_out() -> Any:
 
 
 class Ref:
-    """Marks an id field: a record of this kind that exists and can be referred to."""
+    """Marks an id field: a record of one of these kinds that exists and can be referred to."""
 
-    __slots__ = ("kind",)
+    __slots__ = ("kinds",)
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    def __init__(self, *kinds: str) -> None:
+        self.kinds = kinds
 
 
 class Code:
@@ -145,6 +146,21 @@ Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 _LAST_DAY = date(2199, 12, 31)
 BusinessDate = Annotated[date, BeforeValidator(_day), Field(ge=date(1900, 1, 1), le=_LAST_DAY)]
+_YEARS = range(1900, 2200)
+
+
+def _placed(instant: datetime) -> datetime:
+    """The instant in UTC; refused where it does not say its offset, or is in no year of ours."""
+    if instant.tzinfo is None:
+        raise PydanticCustomError("without-offset", "needs an offset such as Z or +08:00")
+    if instant.year not in _YEARS:
+        years = {"min": str(_YEARS[0]), "max": str(_YEARS[-1])}
+        raise PydanticCustomError("out-of-range", "must be in the years {min} to {max}", years)
+    return instant.astimezone(UTC)
+
+
+BusinessInstant = Annotated[Instant, AfterValidator(_placed)]
+"""A moment that people agree on, past or to come."""
 FoundingDate = Annotated[date, BeforeValidator(_day), Field(ge=date(1000, 1, 1), le=_LAST_DAY)]
 Count = Annotated[int, Field(ge=0, le=100_000_000)]
 Percent = Annotated[int, Field(ge=0, le=100)]
@@ -267,3 +283,13 @@ class CodeEntry:
     code: str
     pipeline: str | None = None
     type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """What a rule may know of a record that a field names."""
+
+    kind: str
+    id: UUID
+    customer_id: UUID | None = None
+    """The customer it belongs to now: itself, where it is one."""

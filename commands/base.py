@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aggregates.base import Aggregate, markers
 from aggregates.errors import kebab
-from aggregates.values import Code, CodeEntry, CodeText, FreeText, Instant, Ref
+from aggregates.values import Code, CodeEntry, CodeText, FreeText, Instant, Ref, Referred
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -61,7 +61,7 @@ class Command(BaseModel, Generic[A]):
     """One thing a caller may ask of one aggregate. The docstring is its summary everywhere."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    __slots__ = ("resolved",)
+    __slots__ = ("referred", "resolved")
 
     AGGREGATE: ClassVar[type[Aggregate]]
     NAME: ClassVar[str]
@@ -73,11 +73,15 @@ class Command(BaseModel, Generic[A]):
     """Whether a stale If-Match is accepted where nobody else wrote the same fields."""
     IMPORT_ONLY: ClassVar[bool] = False
     """Whether it is for imports only."""
+    POLICY_ONLY: ClassVar[bool] = False
+    """Whether only policies ask it."""
     IS_REMOTE: ClassVar[bool] = True
     """Whether it can be sent over the network; else it is for the machine's own operators."""
 
     resolved: ClassVar[dict[str, CodeEntry]]
     """A slot, filled by dispatch: field → the dictionary entry that it names."""
+    referred: ClassVar[dict[str, Referred]]
+    """A slot, filled by dispatch: field → the record that it names."""
 
     def __init_subclass__(cls, *, relaxes: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -101,6 +105,11 @@ class Command(BaseModel, Generic[A]):
     def given(self, *without: str) -> dict[str, Any]:
         """The fields that the caller set."""
         return {n: getattr(self, n) for n in self.model_fields_set if n not in without}
+
+    @classmethod
+    def is_for_people(cls) -> bool:
+        """Whether people and their programs may ask it."""
+        return not (cls.IMPORT_ONLY or cls.POLICY_ONLY)
 
     @classmethod
     def marked(cls) -> tuple[Marked, ...]:
@@ -130,4 +139,4 @@ class Changes(Command[A]):
 
 def remote_commands() -> dict[str, type[Command[Any]]]:
     """Those of the registry that can be sent over the network."""
-    return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE and not c.IMPORT_ONLY}
+    return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE and c.is_for_people()}

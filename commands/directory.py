@@ -1,13 +1,14 @@
 """The directory: which dictionary entries and records a command may name."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from aggregates.base import Aggregate, Reservation
 from aggregates.dictionary_entry import DictionaryEntry
 from aggregates.errors import FieldError, Invalid, NotFound
-from aggregates.values import Code, CodeEntry, Ref
+from aggregates.values import Code, CodeEntry, Ref, Referred
 from commands.base import Command, Marked
 from commands.ports import Keys, Lookups, NeedsIO
 from commands.repository import REFERENCE_SECONDS, Repository
@@ -25,7 +26,7 @@ class Directory:
     def resolve(
         self, command: Command[Any], caller: Caller, *, offline: bool, fresh: bool
     ) -> set[Reservation]:
-        """Fill ``command.resolved``; raise Invalid naming every field that is wrong.
+        """Fill ``command.resolved`` and ``referred``; raise Invalid naming every wrong field.
 
         Returns the reservations by which entries that are used for the first time are kept from
         deletion: they must be stored with the command's events.
@@ -37,15 +38,14 @@ class Directory:
         if look.errors:
             raise Invalid(*look.errors)
         object.__setattr__(command, "resolved", look.resolved)
+        object.__setattr__(command, "referred", look.referred)
         return look.first_uses
 
-    def refer(self, ref: Ref, id: UUID, max_age: float, offline: bool) -> str | None:
-        """What is wrong with a reference; None where nothing is."""
-        kind = Aggregate.registry[ref.kind]
-        try:
-            self._repository.get(kind, id, max_age=max_age, offline=offline)
-        except NotFound:
-            return "reference-unknown"
+    def refer(self, ref: Ref, id: UUID, max_age: float, offline: bool) -> Aggregate | None:
+        """The record that a reference names; None where there is none of its kinds."""
+        for kind in filter(None, map(Aggregate.registry.get, ref.kinds)):
+            with suppress(NotFound):
+                return self._repository.get(kind, id, max_age=max_age, offline=offline)
         return None
 
     def entry(
@@ -97,16 +97,22 @@ class _Look:
         self._directory, self._is_import = directory, caller.origin == IMPORT
         self._max_age, self._offline = max_age, offline
         self.resolved: dict[str, CodeEntry] = {}
+        self.referred: dict[str, Referred] = {}
         self.first_uses: set[Reservation] = set()
         self.errors: list[FieldError] = []
 
     def check(self, marked: Marked, value: Any) -> None:
         if isinstance(marked.marker, Ref):
-            wrong = self._directory.refer(marked.marker, value, self._max_age, self._offline)
-            if wrong is not None:
-                self.errors.append(FieldError(marked.name, wrong, id=str(value)))
+            self._check_reference(marked.name, marked.marker, value)
         else:
             self._check_code(marked.name, marked.marker, value)
+
+    def _check_reference(self, name: str, ref: Ref, id: UUID) -> None:
+        record = self._directory.refer(ref, id, self._max_age, self._offline)
+        if record is None:
+            self.errors.append(FieldError(name, "reference-unknown", id=str(id)))
+        else:
+            self.referred[name] = Referred(record.KIND, id, record.root_customer_id)
 
     def _check_code(self, name: str, marker: Code, code: str) -> None:
         entry = self._directory.entry(marker.dictionary, code, self._max_age, self._offline)

@@ -29,7 +29,7 @@ from commands.ports import (
     SealingSession,
 )
 from commands.repository import Repository
-from commands.requests import IMPORT, Caller, Request
+from commands.requests import IMPORT, POLICY, Caller, Request
 
 
 @dataclass(slots=True)
@@ -120,6 +120,8 @@ class Preparation:
                 raise Invalid(FieldError("meta.incomplete", "import-only"))
             if request.command.IMPORT_ONLY:
                 raise Invalid(FieldError("command", "import-only"))
+        if request.command.POLICY_ONLY and caller.origin != POLICY:
+            raise Invalid(FieldError("command", "policy-only"))
         self._occurrence.check(meta)
 
     def _check_reasons(

@@ -111,9 +111,15 @@ class Repository:
         aggregate = kind(id)
         snapshot = self._log.snapshot(id)
         if snapshot is not None and snapshot.revision == kind.REVISION:
+            self._require_kind(kind, id, snapshot.version)
             vars(aggregate).update(self._codec.open_state(kind, snapshot))
             aggregate.version = snapshot.version
         return aggregate
+
+    def _require_kind(self, kind: type[A], id: UUID, version: int) -> None:
+        """A snapshot does not say of what kind it is; its stream does. Raises NotFound."""
+        if self._log.stream(id, after=version - 1, limit=1)[0].kind != kind.KIND:
+            raise NotFound(kebab(kind.KIND), id)
 
 
 def _of_kind(kind: type[A], aggregate: Aggregate) -> A:

@@ -13,7 +13,7 @@ from aggregates.errors import DomainError
 from commands.base import Command, Meta
 
 ORIGINS = ("api", "console", "import", "policy", "inbox")
-IMPORT = "import"
+IMPORT, POLICY = "import", "policy"
 NOTHING_SAID = Meta()
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from aggregates.base import Aggregate, Vacant
 from aggregates.errors import DomainError, FieldError, Invalid
 from aggregates.events import Event
-from aggregates.values import Code, CodeEntry, Money
+from aggregates.values import Code, CodeEntry, Money, Ref, Referred
 from commands.base import Command
 from commands.preparation import handled
 
@@ -36,10 +36,16 @@ def default_codes() -> Mapping[tuple[str, str], CodeEntry]:
 
 
 def resolve(command: Command[Any], codes: Mapping[tuple[str, str], CodeEntry]) -> None:
-    """Do for the pure core what dispatch does: fill ``resolved``, or raise Invalid."""
-    resolved, errors = {}, []
+    """Do for the pure core what dispatch does: fill what the command's names stand for.
+
+    Raises Invalid for codes. A reference is taken as one to the first of its kinds, and to a
+    record of the customer of the same id.
+    """
+    resolved, referred, errors = {}, {}, []
     for marked in type(command).marked():
         value = getattr(command, marked.name)
+        if isinstance(marked.marker, Ref) and isinstance(value, UUID):
+            referred[marked.name] = Referred(marked.marker.kinds[0], value, value)
         if not isinstance(marked.marker, Code) or value is None:
             continue
         entry = codes.get((marked.marker.dictionary, value))
@@ -50,6 +56,7 @@ def resolve(command: Command[Any], codes: Mapping[tuple[str, str], CodeEntry]) -
     if errors:
         raise Invalid(*errors)
     object.__setattr__(command, "resolved", resolved)
+    object.__setattr__(command, "referred", referred)
 
 
 def cny(amount: str) -> Money:

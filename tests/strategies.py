@@ -39,7 +39,7 @@ class World:
     """Dictionary → codes."""
 
     def refer(self, ref: Ref) -> Strategy:
-        known = self.ids.get(ref.kind, ())
+        known = [id for kind in ref.kinds for id in self.ids.get(kind, ())]
         return st.sampled_from(known) if known else st.uuids()
 
     def code(self, code: Code) -> Strategy:

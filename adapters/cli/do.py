@@ -59,7 +59,7 @@ def do(
 
 def _command(name: str) -> type[Command[Any]]:
     command = COMMANDS.get(name)
-    if command is None or command.IMPORT_ONLY:
+    if command is None or not command.is_for_people():
         raise Failure(f"there is no command {name!r}; backstory do --help lists them")
     return command
 
@@ -123,7 +123,7 @@ def _value(model: Any, name: str, text: str, zone: ZoneInfo) -> Any:
 
 
 def _listed() -> str:
-    names = [n for n, c in sorted(COMMANDS.items()) if not c.IMPORT_ONLY]
+    names = [n for n, c in sorted(COMMANDS.items()) if c.is_for_people()]
     width = max(map(len, names))
     lines = (f"  {name:{width}}  {_summary(COMMANDS[name])}" for name in names)
     usage = "Usage: backstory do COMMAND [ID] FIELD=VALUE…\n\nbackstory do COMMAND --help"

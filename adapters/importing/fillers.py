@@ -74,7 +74,7 @@ class Binding:
             raise BadMapping(f"field {name}: {error}") from error
 
     def _read(self, of: Target, rule: Rule) -> Read | None:
-        if of.refers_to is not None:
+        if of.refers_to:
             read = referring(of.refers_to, rule, self._system)
             if read is not None or of.annotation is None:
                 return read

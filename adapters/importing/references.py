@@ -1,6 +1,6 @@
 """References: records that a row names by name, login, id or the id of another system."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -30,19 +30,30 @@ class Reference(NamedTuple):
     value: str
     """The text in its reserved form."""
     text: str
+    others: tuple["Reference", ...] = ()
+    """What else it may be, in turn, where the field takes records of several kinds."""
 
     def __str__(self) -> str:
-        return f"there is no {self.kind.lower()} {self.text!r}"
+        kinds = " or ".join(one.kind.lower() for one in (self, *self.others))
+        return f"there is no {kinds} {self.text!r}"
 
 
-def referring(kind: str, rule: Rule, system: str | None) -> Callable[[str], Reference] | None:
-    """How texts name records of this kind under a rule; None where they are ids.
+def referring(
+    kinds: Sequence[str], rule: Rule, system: str | None
+) -> Callable[[str], Reference] | None:
+    """How texts name records of these kinds under a rule; None where they are ids.
 
     Raises BadMapping.
     """
     by = rule.by or ("external" if rule.system else "id")
     if by == "id":
         return None
+    known = [kind for kind in kinds if kind in Aggregate.registry]
+    first, *others = [_referring(kind, by, rule, system) for kind in known]
+    return lambda text: first(text)._replace(others=tuple(other(text) for other in others))
+
+
+def _referring(kind: str, by: str, rule: Rule, system: str | None) -> Callable[[str], Reference]:
     if by == "external":
         of = rule.system or system
         if of is None:
@@ -65,7 +76,8 @@ class References:
 
     def find(self, references: Iterable[Reference]) -> None:
         """Look up those that are not known, in one round trip."""
-        unknown = {(r.scope, r.value) for r in references} - self._found.keys()
+        named = (one for r in references for one in (r, *r.others))
+        unknown = {(one.scope, one.value) for one in named} - self._found.keys()
         if unknown:
             keys = {self._keys.lookup(*named): named for named in unknown}
             holders = self._log.holders(list(keys))
@@ -73,4 +85,5 @@ class References:
 
     def get(self, reference: Reference) -> UUID | None:
         """The record, as far as ``find`` has found it."""
-        return self._found.get((reference.scope, reference.value))
+        ids = (self._found.get((r.scope, r.value)) for r in (reference, *reference.others))
+        return next(filter(None, ids), None)

@@ -37,10 +37,10 @@ class Target:
         return ".".join(self.path)
 
     @property
-    def refers_to(self) -> str | None:
-        """The kind of record whose id it holds."""
+    def refers_to(self) -> tuple[str, ...]:
+        """The kinds of records whose id it may hold; none where it holds no id."""
         ref = next(markers(self.annotation, Ref), None)
-        return None if ref is None else ref.kind
+        return () if ref is None else ref.kinds
 
     @property
     def parts(self) -> type[BaseModel] | None:
