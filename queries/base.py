@@ -4,6 +4,9 @@ A query knows no database. Its SQL names relations as ``{opportunities}`` and pa
 ``:owner_id``; whoever runs it puts there what the asker may see, as of the day asked for, and binds
 the parameters. ``{now.dictionary_entries}`` is the relation as of today whatever day is asked for:
 names and order of codes are how we call things, not what was so.
+
+``o.customer_id = ANY ({customers:customer_id})`` chooses what belongs to the customer that the
+parameter names, or to one that was merged into it.
 """
 
 import re

@@ -14,6 +14,7 @@ from adapters.postgres.reads.asof import NOW, Moment, Now
 from adapters.postgres.reads.kinds import Unreadable, identity
 from adapters.postgres.reads.reader import Page, RowReader
 from adapters.postgres.reads.scope import Scope
+from adapters.postgres.views.references import MERGED
 from adapters.records import Records, RecordUnreadable
 from aggregates.errors import FieldError, Invalid, NotFound
 from projections.base import Projection, Row
@@ -72,12 +73,29 @@ class Reads:
         if not self.rows.sees(projection.row, scope, id):
             raise NotFound(projection.aggregate.KIND, id)
         try:
-            return self.records.at(projection, id, moment)
+            return self.folded(projection, id, moment)
         except RecordUnreadable:
             row = self.rows.one(projection.row, scope, id, moment)
             if row is None:
                 raise
             return row
+
+    def folded(self, projection: Projection[Any], id: UUID, moment: Moment = NOW) -> Row:
+        """From the log. A merged row names the last record in its chain, as rows in views do.
+
+        Raises NotFound, RecordUnreadable.
+        """
+        row = last = self.records.at(projection, id, moment)
+        seen = {id}
+        while (next := getattr(last, MERGED, None)) is not None:
+            if next in seen:
+                return row
+            seen.add(next)
+            try:
+                last = self.records.at(projection, next, moment)
+            except (NotFound, RecordUnreadable):
+                return row
+        return row if last is row else row.updated(merged_into=last.id)
 
     async def by_external(
         self, request: Request, projection: Projection[Any], system: str, id: str

@@ -38,7 +38,7 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
 
     async def now(table: str, id: UUID) -> dict[str, Any] | None:
         try:
-            row = await context.read(reads.records.at, Projection.registry[table], id)
+            row = await context.read(reads.folded, Projection.registry[table], id)
         except NotFound:
             return None
         except Exception:  # What the row is for has happened: nothing here may make it look undone.

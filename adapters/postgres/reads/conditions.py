@@ -9,9 +9,11 @@ from typing import Any
 
 from psycopg import sql
 
-from adapters.postgres.reads.asof import first_of, last_of
+from adapters.postgres.reads.asof import Moment, first_of, last_of
+from adapters.postgres.reads.families import family
 from adapters.postgres.reads.kinds import Kind, Unreadable, number
 from adapters.postgres.reads.relations import Bindings
+from projections.base import Row
 
 _SIGNS = {"gte": sql.SQL(">="), "gt": sql.SQL(">"), "lte": sql.SQL("<="), "lt": sql.SQL("<")}
 _WILD = re.compile(r"([\\%_])")
@@ -30,10 +32,16 @@ class Condition:
     """In which dates stand for instants."""
     key: str | None = None
     """In a column of custom fields: which one."""
+    names: type[Row] | None = None
+    """Rows whose ids it holds, where such rows can be merged: an id stands for its family."""
 
-    def sql(self, bindings: Bindings) -> sql.Composable:
+    def sql(self, bindings: Bindings, moment: Moment) -> sql.Composable:
         """The condition; never NULL."""
         column: sql.Composable = sql.Identifier(self.column)
+        if self.names is not None and self.operator in ("", "ne"):
+            among = family(self.names, list(self.values), moment, bindings)
+            same = sql.SQL("{} = ANY ({})").format(column, among)
+            return same if self.operator == "" else _not(same)
         if self.kind.is_open:
             return _Open(column, bindings, self.key or "").condition(self.operator, self.values)
         if self.kind.is_array:

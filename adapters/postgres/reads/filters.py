@@ -3,7 +3,7 @@
 ``c=v`` (repeated: any of), ``c.ne=v`` (repeated: none of), ``c.gte``, ``c.gt``, ``c.lte``,
 ``c.lt``, ``c.contains`` (case does not matter), ``c.null=true``. A column of several values is
 equal to each of them. Money is compared by amount; ``c.currency`` is its currency. ``custom.x``
-is the custom field x.
+is the custom field x. The id of a record that others were merged into stands for them too.
 """
 
 import re
@@ -14,7 +14,9 @@ from typing import Any
 
 from psycopg import sql
 
+from adapters.postgres.reads.asof import Moment, Now
 from adapters.postgres.reads.conditions import Condition
+from adapters.postgres.reads.families import family
 from adapters.postgres.reads.kinds import (
     CURRENCY,
     CURRENCY_KIND,
@@ -23,8 +25,10 @@ from adapters.postgres.reads.kinds import (
     boolean,
     kind_of,
 )
-from adapters.postgres.reads.relations import Bindings
+from adapters.postgres.reads.relations import Bindings, history, relation
+from adapters.postgres.reads.scope import Scope
 from adapters.postgres.views.columns import row_columns
+from adapters.postgres.views.references import merging
 from aggregates.errors import FieldError, Invalid
 from projections.base import Row
 
@@ -50,8 +54,26 @@ class Selection:
     archived: bool = False
     """Whether rows out of use are listed too."""
 
-    def where(self, bindings: Bindings) -> list[sql.Composable]:
-        return [c.sql(bindings) for c in self.conditions]
+    def rows(
+        self, row: type[Row], scope: Scope, moment: Moment, bindings: Bindings
+    ) -> sql.Composable:
+        """What the conditions choose from."""
+        among = None if isinstance(moment, Now) else self._ever(row, moment, bindings)
+        return relation(row, scope, moment, bindings, all=self.archived, among=among)
+
+    def where(self, bindings: Bindings, moment: Moment) -> list[sql.Composable]:
+        return [c.sql(bindings, moment) for c in self.conditions]
+
+    def _ever(self, row: type[Row], moment: Moment, bindings: Bindings) -> sql.Composable | None:
+        """A select of the rows that ever named one of the records that are asked for, if any are:
+        by index, where finding the version that counts of every row there is would take long."""
+        for c in self.conditions:
+            if c.names is not None and c.operator == "":
+                named = family(c.names, list(c.values), moment, bindings)
+                select = "SELECT DISTINCT id FROM {} WHERE {c} = ANY ({}) AND {c} IS NOT NULL"
+                column = sql.Identifier(c.column)
+                return sql.SQL(select).format(history(row), named, c=column)
+        return None
 
 
 _known: dict[type[Row], dict[str, Kind]] = {}
@@ -116,7 +138,9 @@ class _Reading:
             read: tuple[Any, ...] = (boolean(_single(values)),)
         else:
             read = tuple(map(kind.read, values))
-        return Condition(column, kind, operator, read, self._zone, key)
+        others = None if key else merging(self._row, column)
+        names = None if others is None else others.row
+        return Condition(column, kind, operator, read, self._zone, key, names)
 
     def _target(self, name: str) -> tuple[str, Kind, str, str | None]:
         """(column, kind, operator, custom field) that a parameter names."""

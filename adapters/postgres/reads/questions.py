@@ -6,6 +6,7 @@ from typing import Any
 from psycopg import sql
 
 from adapters.postgres.reads.asof import NOW, Moment
+from adapters.postgres.reads.families import family
 from adapters.postgres.reads.relations import Bindings, relation
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.views.columns import field_columns
@@ -20,12 +21,15 @@ def composed(query: Query[Any], scope: Scope, moment: Moment, bindings: Bindings
     check(text)
     bindings.values |= {name: getattr(query, name) for name in parameters(text)}
     parts: list[sql.Composable] = []
-    for literal, name, _, _ in Formatter().parse(bound(text, types(type(query)))):
+    for literal, name, parameter, _ in Formatter().parse(bound(text, types(type(query)))):
         parts.append(sql.SQL(literal))
         if name is not None:
             row = Projection.registry[name.removeprefix(OF_TODAY)].row
             at = NOW if name.startswith(OF_TODAY) else moment
-            parts.append(relation(row, scope, at, bindings))
+            if parameter:
+                parts.append(family(row, [getattr(query, parameter)], at, bindings))
+            else:
+                parts.append(relation(row, scope, at, bindings))
     return sql.Composed(parts)
 
 

@@ -71,8 +71,8 @@ class RowReader:
         """One page of a list. Raises Invalid where the cursor does not fit."""
         order = wish.selection.order
         bindings = Bindings()
-        rows = relation(row, scope, moment, bindings, all=wish.selection.archived)
-        conditions = wish.selection.where(bindings)
+        rows = wish.selection.rows(row, scope, moment, bindings)
+        conditions = wish.selection.where(bindings, moment)
         counting = sql.SQL(_COUNT).format(rows, _all(conditions))
         if wish.cursor is not None:
             last = place(wish.cursor, wish.asked, filterable(row)[order.field])

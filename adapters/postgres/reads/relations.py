@@ -7,10 +7,11 @@ from psycopg import sql
 from adapters.postgres.reads.asof import Moment, Now, Occurred, Recorded
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.views.columns import table_columns
+from adapters.postgres.views.references import MERGED
 from projections.base import Row
 
 SCHEMA = "views"
-HIDING = ("merged_into", "archived_at", "withdrawn_at")
+HIDING = (MERGED, "archived_at", "withdrawn_at")
 """Columns which, once set, take a row out of lists."""
 TODAY = sql.Identifier("today")
 
@@ -29,19 +30,31 @@ class Bindings:
 
 
 def relation(
-    row: type[Row], scope: Scope, moment: Moment, bindings: Bindings, *, all: bool = False
+    row: type[Row],
+    scope: Scope,
+    moment: Moment,
+    bindings: Bindings,
+    *,
+    all: bool = False,
+    among: sql.Composable | None = None,
 ) -> sql.Composable:
     """A subselect of the rows of a table that the asker may see, as they were at the moment.
 
-    Without ``all`` those are left out that are archived, merged into others or withdrawn.
+    Without ``all`` those are left out that are archived, merged into others or withdrawn. Of a
+    merged row, ``merged_into`` is the last in the chain. ``among``: a select of ids beyond which
+    nothing of another moment need be looked for.
     """
     conditions = [] if all else hiding(row)
     if isinstance(moment, Now):
         visible = scope.visible(row, TODAY)
+        source = table(row)
         conditions += [] if visible is None else [visible]
-        return _select(row, _table(row), conditions)
-    conditions += _visible_today(row, scope)
-    return _select(row, _versions(row, moment, bindings), conditions)
+    else:
+        source = versions(row, moment, bindings, among)
+        conditions += _visible_today(row, scope)
+    where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
+    select = sql.SQL("(SELECT {} FROM {} AS today WHERE {})")
+    return select.format(_columns(row, moment, bindings), source, where)
 
 
 def hiding(row: type[Row]) -> list[sql.Composable]:
@@ -53,21 +66,85 @@ def hiding(row: type[Row]) -> list[sql.Composable]:
     ]
 
 
-def columns(row: type[Row]) -> sql.Composable:
-    """Every column of a row's table, in order."""
-    names = (sql.SQL("today.") + sql.Identifier(c.name) for c in table_columns(row))
-    return sql.SQL(", ").join(names)
-
-
-def _table(row: type[Row]) -> sql.Composable:
+def table(row: type[Row]) -> sql.Composable:
+    """The current rows, whoever may see them."""
     return sql.Identifier(SCHEMA, row.table)
 
 
-def _select(
-    row: type[Row], source: sql.Composable, conditions: list[sql.Composable]
+def history(row: type[Row]) -> sql.Composable:
+    """The versions of the rows, whoever may see them."""
+    return sql.Identifier(SCHEMA, f"{row.table}_versions")
+
+
+def versions(
+    row: type[Row],
+    moment: Recorded | Occurred,
+    bindings: Bindings,
+    among: sql.Composable | None = None,
 ) -> sql.Composable:
-    where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
-    return sql.SQL("(SELECT {} FROM {} AS today WHERE {})").format(columns(row), source, where)
+    """Per id, of all or ``among`` a select of some, the version that counts at the moment."""
+    if among is not None:
+        found = sql.SQL(
+            "(SELECT latest.* FROM ({}) AS wanted (id) CROSS JOIN LATERAL {} AS latest)"
+        )
+        return found.format(among, version(row, moment, bindings, sql.SQL("wanted.id")))
+    until, order = _until(moment, bindings)
+    found = sql.SQL(
+        "(SELECT * FROM (SELECT DISTINCT ON (id) * FROM {} WHERE {} ORDER BY id, {}) AS latest"
+        " WHERE NOT gone)"
+    )
+    return found.format(history(row), until, order)
+
+
+def version(
+    row: type[Row], moment: Moment, bindings: Bindings, id: sql.Composable
+) -> sql.Composable:
+    """A lateral subselect of one record as it was at the moment; empty where it was not there."""
+    if isinstance(moment, Now):
+        return sql.SQL("(SELECT * FROM {} AS one WHERE one.id = {})").format(table(row), id)
+    until, order = _until(moment, bindings)
+    found = sql.SQL(
+        "(SELECT * FROM (SELECT * FROM {} AS one WHERE one.id = {} AND {} ORDER BY {} LIMIT 1)"
+        " AS newest WHERE NOT gone)"
+    )
+    return found.format(history(row), id, until, order)
+
+
+def _until(
+    moment: Recorded | Occurred, bindings: Bindings
+) -> tuple[sql.Composable, sql.Composable]:
+    """Which versions count at the moment, and the order in which the first is the one that does.
+
+    Versions on axis 0 count on both clocks, on axis 1 on the recorded, on axis 2 on the occurred.
+    """
+    if isinstance(moment, Recorded):
+        limit = bindings.bind(moment.position, "bigint")
+        return sql.SQL("axis IN (0, 1) AND at_position <= ") + limit, sql.SQL("at_position DESC")
+    limit = bindings.bind(moment.instant, "timestamptz")
+    order = sql.SQL("occurred_at DESC, at_position DESC")
+    return sql.SQL("axis IN (0, 2) AND occurred_at <= ") + limit, order
+
+
+def _columns(row: type[Row], moment: Moment, bindings: Bindings) -> sql.Composable:
+    """Every column of a row's table, in order."""
+    plain: dict[str, sql.Composable] = {
+        c.name: sql.SQL("today.") + sql.Identifier(c.name) for c in table_columns(row)
+    }
+    if MERGED in row.fields:
+        plain[MERGED] = _survivor(row, moment, bindings)
+    return sql.SQL(", ").join(plain.values())
+
+
+def _survivor(row: type[Row], moment: Moment, bindings: Bindings) -> sql.Composable:
+    """What a merged row has come to: the last in its chain, where the chain has an end."""
+    next = version(row, moment, bindings, sql.SQL("chain.merged_into"))
+    return sql.SQL(
+        "CASE WHEN today.merged_into IS NOT NULL THEN (WITH RECURSIVE chain (id, merged_into) AS ("
+        "SELECT today.id, today.merged_into UNION SELECT next.id, next.merged_into"
+        " FROM chain CROSS JOIN LATERAL {} AS next)"
+        " SELECT coalesce((SELECT id FROM chain WHERE merged_into IS NULL), today.merged_into))"
+        " END AS merged_into"
+    ).format(next)
 
 
 def _visible_today(row: type[Row], scope: Scope) -> list[sql.Composable]:
@@ -76,24 +153,4 @@ def _visible_today(row: type[Row], scope: Scope) -> list[sql.Composable]:
     if visible is None:
         return []
     exists = sql.SQL("EXISTS (SELECT FROM {} AS current WHERE current.id = today.id AND {})")
-    return [exists.format(_table(row), visible)]
-
-
-def _versions(row: type[Row], moment: Recorded | Occurred, bindings: Bindings) -> sql.Composable:
-    """Per id the version that counts, unless the record was gone by then.
-
-    Versions on axis 0 count on both clocks, on axis 1 on the recorded, on axis 2 on the occurred.
-    """
-    if isinstance(moment, Recorded):
-        until = sql.SQL("axis IN (0, 1) AND at_position <= ")
-        order = sql.SQL("id, at_position DESC")
-        limit = bindings.bind(moment.position, "bigint")
-    else:
-        until = sql.SQL("axis IN (0, 2) AND occurred_at <= ")
-        order = sql.SQL("id, occurred_at DESC, at_position DESC")
-        limit = bindings.bind(moment.instant, "timestamptz")
-    versions = sql.Identifier(SCHEMA, f"{row.table}_versions")
-    return sql.SQL(
-        "(SELECT * FROM (SELECT DISTINCT ON (id) * FROM {} WHERE {} ORDER BY {}) AS latest"
-        " WHERE NOT gone)"
-    ).format(versions, until + limit, order)
+    return [exists.format(table(row), visible)]

@@ -12,12 +12,13 @@ from psycopg import sql
 
 from adapters.postgres.views.cells import RowEncoder
 from adapters.postgres.views.columns import Column, table_columns
+from adapters.postgres.views.references import MERGED, indexed
 from projections.base import Projection
 
 SCRIPT = Path(__file__).with_name("tracking.sql")
 _INSTALLING = "SELECT pg_advisory_xact_lock(16979, 6)"
 _INSTALLED = "SELECT to_regclass('backstory.skipped_stream') IS NOT NULL"
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when the tables of every projection are laid out in another way."""
 
 
@@ -139,16 +140,26 @@ def create_indexes(connection: psycopg.Connection, view: View) -> None:
 
 
 def _indexes(view: View) -> list[sql.Composed]:
-    fields = view.projection.row.fields
-    by = dict.fromkeys(["customer_id", "owner_id", view.projection.row.owner or "owner_id"])
+    row = view.projection.row
+    named = indexed(row)
+    by = dict.fromkeys(["customer_id", "owner_id", row.owner or "owner_id", *named])
     statements = [sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(view.table)]
-    statements += [_index(view.table, sql.Identifier(name)) for name in by if name in fields]
-    if "external" in fields:
+    statements += [_index(view.table, sql.Identifier(n)) for n in by if n in row.fields]
+    if "external" in row.fields:
         key = sql.SQL("(external->>'system'), (external->>'id')")
         statements.append(_index(view.table, key))
     for order in ("id, at_position", "id, occurred_at, at_position"):
         statements.append(_index(view.versions, sql.SQL(order)))
+    statements += [_referring(view.versions, name) for name in named]
+    if MERGED in row.fields:
+        statements += [_referring(table, MERGED) for table in (view.table, view.versions)]
     return statements
+
+
+def _referring(table: sql.Identifier, field: str) -> sql.Composed:
+    """An index by which the rows are found that name a record; costs little where few do."""
+    statement = sql.SQL("CREATE INDEX ON {} ({field}, id) WHERE {field} IS NOT NULL")
+    return statement.format(table, field=sql.Identifier(field))
 
 
 def _index(table: sql.Identifier, key: sql.Composable) -> sql.Composed:
