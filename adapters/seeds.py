@@ -6,10 +6,12 @@ retired or deleted since stays so.
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid5
 
+import aggregates
 from commands.application import Application
 from commands.dictionary_entry import AddDictionaryEntry
 from commands.ports import EventLog
@@ -20,7 +22,8 @@ NAMESPACE = UUID("5b1f0e39-5d1a-5c39-9d0f-0b6f6bb5c9f2")
 LOCAL = uuid5(NAMESPACE, "user/local")
 """The user in whose name a laptop without sign-in works."""
 SYSTEM = Caller(actor=LOCAL, origin="policy")
-DICTIONARIES = Path(__file__).with_name("dictionaries.toml")
+SHARED_DICTIONARIES = Path(__file__).with_name("dictionaries.toml")
+_BESIDE_AGGREGATES = Path(aggregates.__file__).parent
 
 
 def seed(application: Application, log: EventLog) -> int:
@@ -34,10 +37,22 @@ def seed(application: Application, log: EventLog) -> int:
     return len(missing)
 
 
+def dictionaries() -> Mapping[str, Mapping[str, dict[str, Any]]]:
+    """Dictionary → code → its names and the rest of its entry, in order."""
+    found: dict[str, dict[str, Any]] = {}
+    own = sorted(_BESIDE_AGGREGATES.glob("*.dictionaries.toml"))
+    for path in (SHARED_DICTIONARIES, *own):
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+        if doubled := declared.keys() & found.keys():
+            raise ValueError(f"{path} declares again: {', '.join(sorted(doubled))}")
+        found |= declared
+    return found
+
+
 def _requests() -> Iterator[Request]:
     local = AddUser(login="local", name="Local user")
     yield Request(local, id=LOCAL, idempotency_key="seed/user/local")
-    for dictionary, entries in tomllib.loads(DICTIONARIES.read_text(encoding="utf-8")).items():
+    for dictionary, entries in dictionaries().items():
         for order, (code, entry) in enumerate(entries.items(), start=1):
             command = AddDictionaryEntry(
                 dictionary=dictionary, code=code, order=entry.pop("order", order), **entry

@@ -101,9 +101,11 @@ class _Language:
             path.name.split(".")[0]: _tree(path)
             for path in _BESIDE_AGGREGATES.glob(f"*.{language}.toml")
         }
-        self._rejections: dict[str, Mapping[str, str]] = {}
+        self._rejections: dict[str, tuple[Mapping[str, str], Tree]] = {}
+        """Code → its text, and the closed lists whose values it may name."""
         for tree in self._modules.values():
-            self._rejections |= tree.get("rejections", {})
+            for code, text in tree.get("rejections", {}).items():
+                self._rejections[code] = text, tree.get("values", {})
         self.writing = Writing(self.base["formats"], self.base["currencies"], zone)
         self.speech = Speech(self, language)
 
@@ -121,19 +123,20 @@ class _Language:
         return str(label or field)
 
     def value(self, kind: str, field: str, value: Any) -> str | None:
-        """The name of a value of a closed list."""
+        """The name of a value of a closed list, or of ``true`` and ``false``."""
         names: Mapping[str, str] = self.aggregate(kind).get("values", {}).get(field, {})
-        return names.get(value) if isinstance(value, str) else None
+        key = str(value).lower() if isinstance(value, bool) else value
+        return names.get(key) if isinstance(key, str) else None
 
     def problem(self, code: str, details: Mapping[str, Any]) -> tuple[str, str]:
-        text = self._rejections.get(code) or self.general["problems"].get(code)
-        if text is None:
-            text = self.general["problems"]["rejected"]
-        fill = self.fill(details)
+        text, lists = self._rejections.get(code, (None, {}))
+        problems = self.general["problems"]
+        text = text or problems.get(code) or problems["rejected"]
+        fill = self.fill({name: _in_words(value, lists) for name, value in details.items()})
         return said(text["title"], fill), said(text["detail"], fill)
 
     def rejection(self, code: str) -> Mapping[str, str] | None:
-        return self._rejections.get(code)
+        return self._rejections.get(code, (None, {}))[0]
 
     def message(self, key: str) -> str:
         messages = self.general["messages"]
@@ -151,6 +154,12 @@ class _Language:
             return str(given) if isinstance(given, int) else self.writing.value(given)
 
         return value
+
+
+def _in_words(value: Any, lists: Tree) -> Any:
+    """What a value of one of these closed lists is called; any other value is itself."""
+    found = (names[value] for names in lists.values() if isinstance(value, str) and value in names)
+    return next(found, value)
 
 
 def _tree(path: Path) -> Tree:

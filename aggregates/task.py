@@ -139,7 +139,7 @@ class Task(Aggregate):
         return self.status == TaskStatus.PLANNED
 
     def require_open(self) -> None:
-        self.require(self.is_open, TaskClosed, status=self.status.value)
+        self.require(self.is_open, TaskClosed, state=self.status.value)
 
     def require_in_order(self, remind_at: datetime | None, due_at: datetime | None) -> None:
         if remind_at is not None and due_at is not None and remind_at > due_at:

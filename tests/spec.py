@@ -4,13 +4,12 @@ Nothing here knows a database. Codes that a command names are those of the defau
 references are taken as good, because whether a record exists is dispatch's business.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from adapters.seeds import dictionaries
 from aggregates.base import Aggregate, Vacant
 from aggregates.errors import DomainError, FieldError, Invalid
 from aggregates.events import Event
@@ -20,7 +19,6 @@ from commands.preparation import handled
 
 RECORD = UUID("00000000-0000-7000-8000-000000000001")
 """The id of the record that examples are about."""
-_DICTIONARIES = Path(__file__).parents[1] / "adapters" / "dictionaries.toml"
 
 
 @cache
@@ -30,7 +28,7 @@ def default_codes() -> Mapping[tuple[str, str], CodeEntry]:
         (dictionary, code): CodeEntry(
             code=code, pipeline=entry.get("pipeline"), type=entry.get("type")
         )
-        for dictionary, entries in tomllib.loads(_DICTIONARIES.read_text("utf-8")).items()
+        for dictionary, entries in dictionaries().items()
         for code, entry in entries.items()
     }
 

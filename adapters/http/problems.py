@@ -57,7 +57,7 @@ class Problems:
         document = {"type": TYPE_PREFIX + code, "title": title, "status": status}
         if isinstance(error, Invalid):
             document["errors"] = self._errors(error.errors, language)
-        return {**document, "detail": detail, **details}
+        return {**details, **document, "detail": detail}  # A detail is no member of the standard.
 
     def _errors(self, errors: Iterable[FieldError], language: str) -> list[dict[str, str]]:
         return [

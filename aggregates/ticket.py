@@ -1,0 +1,294 @@
+"""Ticket: what a customer asks, complains of or needs done, from the first word to the rating."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from aggregates.base import Aggregate
+from aggregates.errors import Rejected
+from aggregates.events import Created, Event
+from aggregates.values import (
+    BusinessInstant,
+    Code,
+    CodeText,
+    Custom,
+    ExternalId,
+    FreeText,
+    Ref,
+    Text,
+    Value,
+)
+
+Status = Literal["pending", "in_progress", "waiting", "completed", "closed"]
+OPEN: tuple[Status, ...] = ("pending", "in_progress", "waiting")
+IN_HAND: tuple[Status, ...] = ("in_progress", "waiting")
+FINISHED: tuple[Status, ...] = ("completed", "closed")
+LEADS: dict[Status, tuple[Status, ...]] = {
+    "pending": ("in_progress",),
+    "in_progress": ("waiting", "completed"),
+    "waiting": ("in_progress", "completed"),
+    "completed": ("closed", "in_progress"),
+    "closed": ("in_progress",),
+}
+"""From each status, where a ticket may go."""
+COMPLAINT = "complaint"
+"""The kind of ticket whose customer is called back once it is completed."""
+Score = Annotated[int, Field(ge=1, le=5)]
+
+
+class TicketNotPending(Rejected):
+    """The ticket has been taken up before."""
+
+
+class TicketNotInProgress(Rejected):
+    """The ticket is not being worked on."""
+
+
+class TicketNotWaiting(Rejected):
+    """The ticket is not waiting."""
+
+
+class TicketNotInHand(Rejected):
+    """The ticket is neither being worked on nor waiting."""
+
+
+class TicketNotCompleted(Rejected):
+    """The ticket is not completed."""
+
+
+class TicketNotFinished(Rejected):
+    """The ticket is neither completed nor closed."""
+
+
+class TicketFinished(Rejected):
+    """The ticket is completed or closed."""
+
+
+class TicketClosed(Rejected):
+    """The ticket is closed."""
+
+
+class TicketDetails(Value):
+    """What may be known of a ticket beside customer, subject, kind and priority."""
+
+    description: FreeText | None = None
+    contact_id: Annotated[UUID, Ref("Contact")] | None = None
+    """Who asks."""
+    channel: Annotated[CodeText, Code("channel")] | None = None
+    product: Text | None = None
+    handling: Annotated[CodeText, Code("handling")] | None = None
+    """How it is to be dealt with, such as on site."""
+    receiver_id: Annotated[UUID, Ref("User")] | None = None
+    """Who took the request."""
+    receiver_opinion: FreeText | None = None
+    """What the receiver thinks of it."""
+    due_at: BusinessInstant | None = None
+    """By when the customer was promised an answer."""
+    external: ExternalId | None = None
+    custom: Custom | None = None
+
+
+class Ticket(Aggregate):
+    SERIES = "GD"
+
+    status: Status = "pending"
+    subject: str
+    kind: str | None = None
+    priority: str | None = None
+    customer_id: UUID | None = None
+    owner_id: UUID | None = None
+    score: int | None = None
+    comment: FreeText | None = None
+
+    class Opened(TicketDetails, Created):
+        subject: Text
+        customer_id: UUID | None = None
+        kind: CodeText | None = None
+        priority: CodeText | None = None
+        owner_id: UUID | None = None
+
+    class DetailsChanged(TicketDetails, Event):
+        subject: Text | None = None
+        kind: CodeText | None = None
+
+    class PriorityChanged(Event):
+        priority: CodeText
+
+    class Assigned(Event):
+        owner_id: UUID
+
+    class Moved(Event):
+        """It belongs to another customer; who asked there is said anew."""
+
+        customer_id: UUID
+        contact_id: UUID | None = None
+
+    class Started(Event):
+        def apply(self, aggregate: "Ticket") -> None:
+            aggregate.status = "in_progress"
+
+    class PutOnHold(Event):
+        reason: FreeText | None = None
+
+        def apply(self, aggregate: "Ticket") -> None:
+            aggregate.status = "waiting"
+
+    class Resumed(Event):
+        def apply(self, aggregate: "Ticket") -> None:
+            aggregate.status = "in_progress"
+
+    class Commented(Event):
+        text: FreeText
+        internal: bool = False
+        """Whether only staff may read it."""
+        author_id: UUID | None = None
+        """The contact who wrote it; None: one of us."""
+
+        def apply(self, aggregate: "Ticket") -> None:
+            """What is said changes nothing."""
+
+    class Escalated(Event):
+        reason: FreeText | None = None
+        to_id: UUID | None = None
+
+        def apply(self, aggregate: "Ticket") -> None:
+            """Where it stands stays as it is."""
+
+    class Completed(Event):
+        solution: FreeText
+
+        def apply(self, aggregate: "Ticket") -> None:
+            aggregate.status = "completed"
+
+    class Closed(Event):
+        def apply(self, aggregate: "Ticket") -> None:
+            aggregate.status = "closed"
+
+    class Reopened(Event):
+        reason: FreeText
+
+        def apply(self, aggregate: "Ticket") -> None:
+            aggregate.take_up_again("in_progress")
+
+    class CallbackRecorded(Event):
+        reached: bool = True
+        """Whether somebody answered."""
+        satisfied: bool | None = None
+        note: FreeText | None = None
+
+        def apply(self, aggregate: "Ticket") -> None:
+            """Where it stands stays as it is."""
+
+    class Rated(Event):
+        score: Score
+        comment: FreeText | None = None
+
+        def apply(self, aggregate: "Ticket") -> None:
+            aggregate.score, aggregate.comment = self.score, self.comment
+
+    class StatusRecorded(Event):
+        """What another system says of where it stands."""
+
+        status: Status
+        irregular: bool = False
+        """Whether nobody here could have led it there."""
+
+        def apply(self, aggregate: "Ticket") -> None:
+            if self.status in FINISHED:
+                aggregate.status = self.status
+            else:
+                aggregate.take_up_again(self.status)
+
+    def open(self, **details: Any) -> None:
+        """Enter the ticket; it waits for somebody to take it up."""
+        self.record(self.Opened(**{k: v for k, v in details.items() if v is not None}))
+
+    def change_details(self, **details: Any) -> None:
+        """Correct or complete what is known."""
+        self.require_not_closed()
+        self.record_changes(self.DetailsChanged, **details)
+
+    def change_priority(self, priority: str) -> None:
+        self.require_not_closed()
+        self.record_changes(self.PriorityChanged, priority=priority)
+
+    def assign(self, owner_id: UUID) -> None:
+        self.record_changes(self.Assigned, owner_id=owner_id)
+
+    def move(self, customer_id: UUID, contact_id: UUID | None = None) -> None:
+        """Put it under another customer; the contact is one of that customer's, or nobody."""
+        self.require_not_closed()
+        if customer_id != self.customer_id:
+            self.record(self.Moved(customer_id=customer_id, contact_id=contact_id))
+
+    def start(self) -> None:
+        """Take it up."""
+        self.require_status(("pending",), TicketNotPending)
+        self.record(self.Started())
+
+    def wait(self, reason: str | None = None) -> None:
+        """Stop working on it until somebody else has done something."""
+        self.require_status(("in_progress",), TicketNotInProgress)
+        self.record(self.PutOnHold(**_said(reason=reason)))
+
+    def resume(self) -> None:
+        self.require_status(("waiting",), TicketNotWaiting)
+        self.record(self.Resumed())
+
+    def say(self, text: str, *, internal: bool = False, author_id: UUID | None = None) -> None:
+        """Add a comment, in whatever status it is."""
+        said = _said(author_id=author_id, internal=internal or None)
+        self.record(self.Commented(text=text, **said))
+
+    def escalate(self, reason: str | None = None, to_id: UUID | None = None) -> None:
+        """Bring it before somebody who decides more."""
+        self.require_status(OPEN, TicketFinished)
+        self.record(self.Escalated(**_said(reason=reason, to_id=to_id)))
+
+    def complete(self, solution: str) -> None:
+        """Say how it was solved."""
+        self.require_status(IN_HAND, TicketNotInHand)
+        self.record(self.Completed(solution=solution))
+
+    def close(self) -> None:
+        """Nothing more is to come of it."""
+        self.require_status(("completed",), TicketNotCompleted)
+        self.record(self.Closed())
+
+    def reopen(self, reason: str) -> None:
+        """Work on it again."""
+        self.require_status(FINISHED, TicketNotFinished)
+        self.record(self.Reopened(reason=reason))
+
+    def record_callback(self, **told: Any) -> None:
+        """Say what came of calling the customer back, in whatever status it is."""
+        self.record(self.CallbackRecorded(**told))
+
+    def rate(self, score: int, comment: str | None = None) -> None:
+        """Record what the customer thinks of how it was dealt with."""
+        self.require_status(FINISHED, TicketNotFinished)
+        if (score, comment) != (self.score, self.comment):
+            self.record(self.Rated(score=score, **_said(comment=comment)))
+
+    def record_status(self, status: Status) -> None:
+        """Take over what another system says, whatever was before."""
+        irregular = status not in LEADS[self.status]
+        self.record(self.StatusRecorded(status=status, irregular=irregular))
+
+    def take_up_again(self, status: Status) -> None:
+        """Fold of what makes it unfinished: a rating was of what was done before."""
+        if self.status in FINISHED:
+            self.score = self.comment = None
+        self.status = status
+
+    def require_status(self, allowed: tuple[Status, ...], rejection: type[Rejected]) -> None:
+        self.require(self.status in allowed, rejection, state=self.status)
+
+    def require_not_closed(self) -> None:
+        self.require(self.status != "closed", TicketClosed, state=self.status)
+
+
+def _said(**given: Any) -> dict[str, Any]:
+    """What was given; what was not is not part of the event."""
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,168 @@
+"""What may be asked of tickets."""
+
+from typing import Annotated
+from uuid import UUID
+
+from aggregates.ticket import Score, Status, Ticket, TicketDetails
+from aggregates.values import Code, CodeText, FreeText, Ref, Text, left_out
+from commands.base import Changes, Creates
+
+KindCode = Annotated[CodeText, Code("ticket_kind")]
+PriorityCode = Annotated[CodeText, Code("priority")]
+
+
+class OpenTicket(TicketDetails, Creates[Ticket]):
+    """Enter what a customer asks, complains of or needs done."""
+
+    customer_id: Annotated[UUID, Ref("Customer")]
+    subject: Text
+    kind: KindCode
+    priority: PriorityCode
+    owner_id: Annotated[UUID, Ref("User")] | None = None
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.open(**self.given())
+
+
+class ChangeTicketDetails(TicketDetails, Changes[Ticket]):
+    """Correct or complete what is known of a ticket."""
+
+    MERGES = True
+    subject: Text = left_out()
+    kind: KindCode = left_out()
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.change_details(**self.given())
+
+
+class ChangeTicketPriority(Changes[Ticket]):
+    """Change how urgent a ticket is."""
+
+    priority: PriorityCode
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.change_priority(self.priority)
+
+
+class AssignTicket(Changes[Ticket]):
+    """Make somebody the owner of a ticket."""
+
+    owner_id: Annotated[UUID, Ref("User")]
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.assign(self.owner_id)
+
+
+class MoveTicket(Changes[Ticket]):
+    """Put a ticket under another customer."""
+
+    customer_id: Annotated[UUID, Ref("Customer")]
+    contact_id: Annotated[UUID, Ref("Contact")] | None = None
+    """Who asks there; None: nobody is named."""
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.move(self.customer_id, self.contact_id)
+
+
+class StartTicket(Changes[Ticket]):
+    """Take up a pending ticket."""
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.start()
+
+
+class WaitTicket(Changes[Ticket]):
+    """Put a ticket on hold until somebody else has done something."""
+
+    reason: FreeText | None = None
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.wait(self.reason)
+
+
+class ResumeTicket(Changes[Ticket]):
+    """Work again on a ticket that was on hold."""
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.resume()
+
+
+class CommentTicket(Changes[Ticket]):
+    """Add a comment to a ticket, for the customer or for staff only."""
+
+    MERGES = True
+    text: FreeText
+    internal: bool = False
+    """Whether only staff may read it."""
+    author_id: Annotated[UUID, Ref("Contact")] | None = None
+    """The contact who wrote it; None: one of us."""
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.say(**self.given())
+
+
+class EscalateTicket(Changes[Ticket]):
+    """Bring a ticket before somebody who decides more."""
+
+    reason: FreeText | None = None
+    to_id: Annotated[UUID, Ref("User")] | None = None
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.escalate(self.reason, self.to_id)
+
+
+class CompleteTicket(Changes[Ticket]):
+    """Say how a ticket was solved."""
+
+    solution: FreeText
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.complete(self.solution)
+
+
+class CloseTicket(Changes[Ticket]):
+    """Close a completed ticket."""
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.close()
+
+
+class ReopenTicket(Changes[Ticket]):
+    """Work again on a completed or closed ticket."""
+
+    reason: FreeText
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.reopen(self.reason)
+
+
+class RecordTicketCallback(Changes[Ticket]):
+    """Record that the customer was called back, and what came of it."""
+
+    reached: bool = True
+    """Whether somebody answered."""
+    satisfied: bool | None = None
+    note: FreeText | None = None
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.record_callback(**self.given())
+
+
+class RateTicket(Changes[Ticket]):
+    """Record how satisfied the customer is, from 1 to 5."""
+
+    score: Score
+    comment: FreeText | None = None
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.rate(self.score, self.comment)
+
+
+class RecordTicketStatus(Changes[Ticket]):
+    """Take over where another system says that a ticket stands."""
+
+    IMPORT_ONLY = True
+    status: Status
+
+    def handle(self, ticket: Ticket, /) -> None:
+        ticket.record_status(self.status)

@@ -1,0 +1,246 @@
+"""A service desk over HTTP: a ticket from the call to the rating, and what its list says of it."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.service import Service, database, running
+
+FIRST = datetime.fromisoformat("2024-03-01T09:00:00+08:00")
+
+
+@pytest.fixture(scope="module")
+def service(postgres_url: str) -> Iterator[Service]:
+    with database(postgres_url) as url, running(url) as service:
+        yield service
+
+
+class Desk:
+    """A ticket, and what is asked of it day after day."""
+
+    def __init__(self, service: Service, **changes: Any) -> None:
+        self.service, self.day = service, FIRST
+        self.customer = changes.pop("customer_id", None) or service.customer()
+        asked = {"subject": "打印机不工作", "kind": "complaint", "priority": "normal"}
+        self.id = self._do("open", customer_id=self.customer, **{**asked, **changes})["id"]
+
+    def do(self, verb: str, **fields: Any) -> datetime:
+        """Carry it out, one day after what was before; answers when it happened."""
+        self.day += timedelta(days=1)
+        self._do(f"{self.id}/{verb}", **fields)
+        return self.day
+
+    def _do(self, path: str, **fields: Any) -> dict[str, Any]:
+        said = {"occurred_at": self.day.isoformat()}
+        receipt = self.service.made(f"tickets/{path}", {**fields, "meta": said})
+        self.position = receipt["position"]
+        return receipt
+
+    def row(self, **query: Any) -> dict[str, Any]:
+        query = {"after": self.position, **query}
+        answer = self.service.client.get(f"/v1/tickets/{self.id}", params=query)
+        assert answer.status_code == 200, answer.text
+        row: dict[str, Any] = answer.json()
+        return {n: _instant(v) if n.endswith("_at") and v else v for n, v in row.items()}
+
+    def told(self, language: str) -> list[str]:
+        answer = self.service.client.get(
+            f"/v1/tickets/{self.id}/history",
+            params={"after": self.position},
+            headers={"Accept-Language": language},
+        )
+        assert answer.status_code == 200, answer.text
+        return [item["sentence"] for item in answer.json()["items"]]
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def user(service: Service, login: str, name: str) -> str:
+    return str(service.made("users/add", {"login": login, "name": name})["id"])
+
+
+def told(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names}
+
+
+def test_every_event_of_a_ticket_is_told(service: Service) -> None:
+    li, zhao = user(service, "desk.li", "李雷"), user(service, "desk.zhao", "赵敏")
+    acme = service.customer(name="上海来电有限公司")
+    other = service.customer(name="北京转接有限公司")
+    desk = Desk(service, customer_id=acme, handling="on_site", receiver_id=li)
+    desk.do("assign", owner_id=li)
+    desk.do("change-details", product="M-200", receiver_opinion="应尽快上门")
+    desk.do("comment", text="客户不愿再等", internal=True)
+    desk.do("start")
+    desk.do("comment", text="明天上午到")
+    desk.do("wait", reason="等配件")
+    desk.do("escalate", to_id=zhao, reason="老客户")
+    desk.do("change-priority", priority="urgent")
+    desk.do("resume")
+    desk.do("complete", solution="换了主板")
+    desk.do("record-callback", reached=False)
+    desk.do("record-callback", satisfied=True, note="用着很好")
+    desk.do("close")
+    desk.do("rate", score=5, comment="很快")
+    desk.do("reopen", reason="又坏了")
+    desk.do("move", customer_id=other)
+    assert desk.told("zh") == [
+        "为“上海来电有限公司”新建了工单“打印机不工作”，类型为“投诉”，优先级为“一般”",
+        "把工单分派给李雷",
+        "填写了产品“M-200”；填写了接待意见“应尽快上门”",
+        "添加了内部备注：“客户不愿再等”",
+        "开始处理工单",
+        "添加了备注：“明天上午到”",
+        "挂起了工单，原因：等配件",
+        "升级了工单，请赵敏处理，原因：老客户",
+        "把优先级从“一般”调整为“紧急”",
+        "恢复处理工单",
+        "完成了工单，处理结果：换了主板",
+        "回访：没有联系上客户",
+        "回访：联系上了客户，客户满意，用着很好",
+        "关闭了工单",
+        "客户评分 5 分：“很快”",
+        "重新处理工单，原因：又坏了",
+        "把工单从“上海来电有限公司”转到了“北京转接有限公司”名下",
+    ]
+    assert desk.told("en") == [
+        "Opened the ticket “打印机不工作” for “上海来电有限公司”, kind “Complaint”,"
+        " priority “Normal”",
+        "Assigned it to 李雷",
+        "Entered Product “M-200”; entered Receiver's opinion “应尽快上门”",
+        "Added an internal note: “客户不愿再等”",
+        "Started to work on it",
+        "Added a comment: “明天上午到”",
+        "Put it on hold because: 等配件",
+        "Escalated it to 赵敏 because: 老客户",
+        "Changed the priority from “Normal” to “Urgent”",
+        "Resumed work on it",
+        "Completed it; the solution: 换了主板",
+        "Called back and did not reach the customer",
+        "Called back and reached the customer, who is satisfied: 用着很好",
+        "Closed it",
+        "The customer rated it 5 of 5: “很快”",
+        "Reopened it because: 又坏了",
+        "Moved it from “上海来电有限公司” to “北京转接有限公司”",
+    ]
+
+
+def test_the_first_answer_is_what_the_customer_can_read(service: Service) -> None:
+    desk = Desk(service)
+    desk.do("start")
+    desk.do("comment", text="先查一下", internal=True)
+    assert desk.row()["first_response_at"] is None
+    answered_at = desk.do("comment", text="明天上午到")
+    desk.do("complete", solution="换了主板")
+    row = desk.row()
+    assert row["first_response_at"] == answered_at
+    assert told(row, "comments", "opened_at") == {"comments": 2, "opened_at": FIRST}
+    silent = Desk(service)
+    silent.do("start")
+    solved_at = silent.do("complete", solution="重启即可")
+    assert silent.row()["first_response_at"] == solved_at
+
+
+def test_a_completed_complaint_is_to_be_called_back_until_somebody_answered(
+    service: Service,
+) -> None:
+    desk = Desk(service)
+    desk.do("start")
+    done_at = desk.do("complete", solution="换了主板")
+    due = {"callback": "due", "callback_due_at": done_at + timedelta(days=2)}
+    assert told(desk.row(), *due) == due
+    desk.do("record-callback", reached=False)
+    assert told(desk.row(), *due) == due
+    called_at = desk.do("record-callback", satisfied=False, note="还在响")
+    assert told(desk.row(), *due, "callback_at", "callback_satisfied") == {
+        "callback": "done",
+        "callback_due_at": None,
+        "callback_at": called_at,
+        "callback_satisfied": False,
+    }
+    question = Desk(service, kind="consultation")
+    question.do("start")
+    done_at = question.do("complete", solution="见手册")
+    assert question.row()["callback"] is None
+    question.do("change-details", kind="complaint")
+    due["callback_due_at"] = done_at + timedelta(days=2)
+    assert told(question.row(), *due) == due
+
+
+def test_reopened_it_has_no_end_any_more_and_any_day_shows_how_it_stood(service: Service) -> None:
+    desk = Desk(service)
+    started_at = desk.do("start")
+    completed_at = desk.do("complete", solution="换了主板")
+    closed_at = desk.do("close")
+    rated_at = desk.do("rate", score=2, comment="太慢")
+    ended = {
+        "status": "closed",
+        "started_at": started_at,
+        "completed_at": completed_at,
+        "closed_at": closed_at,
+        "solution": "换了主板",
+        "rating": 2,
+        "rating_comment": "太慢",
+        "reopened": 0,
+    }
+    assert told(desk.row(), *ended) == ended
+    desk.do("reopen", reason="又坏了")
+    anew = {**dict.fromkeys(ended), "status": "in_progress", "started_at": started_at}
+    assert told(desk.row(), *ended) == {**anew, "reopened": 1}
+    assert told(desk.row(as_of=rated_at.isoformat()), *ended) == ended
+    assert desk.row(as_of=started_at.isoformat())["status"] == "in_progress"
+    assert desk.row(as_of=FIRST.isoformat())["status"] == "pending"
+
+
+def test_a_step_that_the_table_does_not_have_is_refused_by_name_and_status(
+    service: Service,
+) -> None:
+    desk = Desk(service)
+    for language, detail in {
+        "zh": "只有已完成的工单才能关闭；该工单目前为“待处理”。",
+        "en": "Only a completed ticket can be closed; this one is pending.",
+    }.items():
+        refused = service.post(f"tickets/{desk.id}/close", accept_language=language)
+        assert refused.status_code == refused.json()["status"] == 409
+        assert refused.json()["type"].endswith("ticket-not-completed")
+        assert refused.json()["state"] == "pending"
+        assert refused.json()["detail"] == detail
+
+
+def test_what_a_refusal_tells_never_hides_its_http_status(service: Service) -> None:
+    """Tasks and tickets have a status of their own."""
+    planned = {"subject": "回电", "due_at": "2030-03-01T09:00:00Z", "about": service.customer()}
+    path = f"tasks/{service.made('tasks/plan', planned)['id']}"
+    service.made(f"{path}/cancel")
+    refused = service.post(f"{path}/cancel")
+    assert refused.status_code == refused.json()["status"] == 409
+    assert refused.json()["state"] == "cancelled"
+
+
+def test_nobody_but_an_import_records_a_status(service: Service) -> None:
+    desk = Desk(service)
+    assert service.post(f"tickets/{desk.id}/record-status", {"status": "closed"}).status_code == 404
+    batch = {"command": "tickets/record-status", "id": desk.id, "body": {"status": "closed"}}
+    [result] = service.post("batch", {"atomic": False, "commands": [batch]}).json()["results"]
+    assert result["status"] == 422
+
+
+def test_tickets_are_found_by_status_owner_and_callback_due(service: Service) -> None:
+    sun = user(service, "desk.sun", "孙悦")
+    waiting, called = Desk(service, owner_id=sun), Desk(service, owner_id=sun)
+    waiting.do("start")
+    waiting.do("wait")
+    called.do("start")
+    called.do("complete", solution="换了主板")
+
+    def found(**query: Any) -> list[str]:
+        query = {"owner_id": sun, "after": called.position, **query}
+        return [i["id"] for i in service.client.get("/v1/tickets", params=query).json()["items"]]
+
+    assert found(status="waiting") == [waiting.id]
+    assert found(callback="due", **{"callback_due_at.lt": "2025-01-01"}) == [called.id]
+    assert found(status="closed") == []
