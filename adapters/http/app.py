@@ -9,6 +9,7 @@ from adapters.http import (
     batches,
     commands,
     docs_page,
+    exports,
     feed,
     health,
     history,
@@ -39,7 +40,7 @@ def create_app(backstory: Backstory) -> FastAPI:
     context, schemas = Context(backstory), openapi.Schemas()
     app.state.context = context
     context.problems.install(app)
-    for part in (health, commands, batches, upserts, history, feed, reads):
+    for part in (health, commands, batches, upserts, history, feed, exports, reads):
         app.include_router(part.router(context, schemas))
     app.add_middleware(ShortCut, context=context)
     openapi.install(app, schemas, wants_keys=backstory.settings.auth == "on")

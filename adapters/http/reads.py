@@ -30,7 +30,7 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
         _add_query(routes, reads, schemas, name, query)
     for _, projection in sorted(Projection.registry.items()):
         row = parameters.row(projection.row, schemas)
-        for home in _homes(projection):
+        for home in homes(projection):
             _add_list(routes, reads, projection, row, home)
             if "external" in projection.row.fields:
                 _add_by_external(routes, reads, projection, row, home)
@@ -50,7 +50,7 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     return routes
 
 
-def _homes(projection: Projection[Any]) -> tuple[str, ...]:
+def homes(projection: Projection[Any]) -> tuple[str, ...]:
     """Where a table is read: under its name, and as commands write it, ``dictionary-entries``."""
     table, plural = projection.table, projection.aggregate.PLURAL
     is_other = plural != table and plural.replace("-", "_") == table

@@ -83,6 +83,8 @@ class Mapping(_Part):
 
     kind: str
     delimiter: str = ","
+    exported: bool = False
+    """Whether it was exported from here: cells may then have marks against formulas."""
     external: External | None = None
     identity: AnyRule | None = None
     """What makes two rows the same record where there is no external id."""

@@ -81,7 +81,7 @@ class Plan:
         self.kind = self.command.AGGREGATE
         self._external = mapping.external
         system = None if mapping.external is None else mapping.external.system
-        binding = Binding(Columns(header), zone, system)
+        binding = Binding(Columns(header, mapping.exported), zone, system)
         self._fillers = binding.fillers(self.command, self._rules(mapping))
         self._occurred_at = _moment(binding, mapping.occurred_at)
         self._identity = None if mapping.identity is None else _identity(binding, mapping.identity)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
+from adapters.exporting.formulas import original
 from adapters.importing.mapping import BadMapping, Rule
 
 Cells = Sequence[str]
@@ -31,8 +32,10 @@ FILTERS: dict[str, Callable[[str], str]] = {
 class Columns:
     """A file's columns by name."""
 
-    def __init__(self, header: Sequence[str]) -> None:
+    def __init__(self, header: Sequence[str], exported: bool = False) -> None:
+        """``exported``: what exports put before a text is taken off again."""
         self._header = list(header)
+        self._text: Callable[[str], str] = original if exported else str
 
     def index(self, name: str) -> int:
         """Raises BadMapping where the file has no such column."""
@@ -46,7 +49,8 @@ class Columns:
         """How a row's text is taken by this rule. Not for constants."""
         if rule.column is not None:
             at = self.index(rule.column)
-            return lambda cells: cells[at]
+            taken = self._text
+            return lambda cells: taken(cells[at])
         templates = rule.template if isinstance(rule.template, list) else [rule.template or ""]
         compiled = [self._template(template) for template in templates]
         return lambda cells: next((text for t in compiled if (text := t(cells))), "")
@@ -57,7 +61,7 @@ class Columns:
         literals = _PLACE.sub("\0", template).split("\0")
 
         def fill(cells: Cells) -> str:
-            values = [change(cells[at]) for at, change in places]
+            values = [change(self._text(cells[at])) for at, change in places]
             if not all(values):
                 return ""
             pairs = zip(literals, [*values, ""], strict=True)

@@ -23,7 +23,8 @@ from queries.base import Answer, Query
 
 A = TypeVar("A", bound=Answer)
 
-_PAGE = "SELECT {} FROM {} AS rows WHERE {} ORDER BY {} LIMIT {}"
+_LIST = "SELECT {} FROM {} AS rows WHERE {} ORDER BY {}"
+_PAGE = _LIST + " LIMIT {}"
 _COUNT = "SELECT count(*) FROM {} AS rows WHERE {}"
 _BY_EXTERNAL = "external->>'system' = {} AND external->>'id' = {}"
 
@@ -145,6 +146,15 @@ class RowReader:
     def _fetch(self, statement: sql.Composed, bindings: Bindings) -> list[tuple[Any, ...]]:
         with self._pool.connection() as connection, connection.cursor(row_factory=tuple_row) as c:
             return c.execute(statement, bindings.values).fetchall()
+
+
+def whole_list(
+    row: type[Row], scope: Scope, moment: Moment, selection: Selection, bindings: Bindings
+) -> sql.Composed:
+    """Every row of a list, as values of its table's columns, in order."""
+    rows = selection.rows(row, scope, moment, bindings)
+    where = _all(selection.where(bindings, moment))
+    return sql.SQL(_LIST).format(_columns(row), rows, where, _order(row, selection.order))
 
 
 def _columns(row: type[Row]) -> sql.Composed:

@@ -1,0 +1,87 @@
+"""What an export says in a language: labels over columns, names in place of codes and ids."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from adapters.exporting.columns import ExportColumn
+from adapters.names import Names
+from adapters.postgres.reads.reader import RowReader
+from adapters.postgres.reads.scope import Scope
+from adapters.records import Records
+from adapters.sentences import meanings
+from adapters.texts import Texts
+from aggregates.values import Code, Ref
+from projections.base import Projection
+
+
+class Spoken:
+    """Says the columns and values of one table in one language. Used in one thread."""
+
+    def __init__(
+        self,
+        projection: Projection[Any],
+        language: str,
+        texts: Texts,
+        reader: RowReader,
+        records: Records,
+        scope: Scope,
+    ) -> None:
+        self._kind, self._language = projection.aggregate.KIND, language
+        self._book = texts.of(language)
+        self._meanings = meanings(self._kind)
+        self._asking = (reader, records, scope)
+
+    def header(self, columns: Sequence[ExportColumn]) -> list[str]:
+        """A label over each column; alike ones are told apart by the columns' names."""
+        labels = [self._label(column) for column in columns]
+        return [
+            label if labels.count(label) == 1 else f"{label} ({column.name})"
+            for label, column in zip(labels, columns, strict=True)
+        ]
+
+    def said(self, columns: Sequence[ExportColumn], rows: list[list[Any]]) -> list[list[Any]]:
+        """The rows, their codes and ids by name."""
+        named = [i for i, column in enumerate(columns) if self._has_names(column)]
+        if not named:
+            return rows
+        names = Names(*self._asking)  # Of this batch only: those of a whole list may be many.
+        fields = [column.field for column in columns]
+
+        def speak() -> list[list[Any]]:
+            return [[self._named(fields[i], row[i], names) for i in named] for row in rows]
+
+        for row, spoken in zip(rows, names.said(speak), strict=True):
+            for i, value in zip(named, spoken, strict=True):
+                row[i] = value
+        return rows
+
+    def _label(self, column: ExportColumn) -> str:
+        if not column.part:
+            return self._book.label(self._kind, column.field)
+        whole = self._book.label(self._kind, column.field)
+        own = self._book.label(self._kind, column.name)
+        if own != column.name:
+            return own
+        part = self._book.label(self._kind, column.part)
+        return self._book.writing.pair(whole, part)
+
+    def _has_names(self, column: ExportColumn) -> bool:
+        is_closed = column.field in self._book.aggregate(self._kind).get("values", {})
+        return not column.part and (
+            is_closed or column.field in self._meanings or column.field == "incomplete"
+        )
+
+    def _named(self, field: str, value: Any, names: Names) -> Any:
+        if isinstance(value, list):
+            return [self._named(field, v, names) for v in value]
+        if field == "incomplete":
+            return self._book.label(self._kind, value)
+        meaning = self._meanings.get(field)
+        found: str | None = None
+        if isinstance(meaning, Code) and isinstance(value, str):
+            found = names.code(meaning.dictionary, value, self._language)
+        elif isinstance(meaning, Ref) and isinstance(value, UUID):
+            known = [names.record(kind, value) for kind in meaning.kinds]  # each is to be asked
+            found = next(filter(None, known), None)
+        return found or self._book.value(self._kind, field, value) or value
