@@ -58,10 +58,10 @@ class Reads:
         moment = await self.reading.moment(given)
         if given.after:
             await self.reading.ready([projection.table], given, NOW)
-        row = await self.reading.read(self._one, projection, scope, record, moment)
+        row = await self.reading.read(self.row, projection, scope, record, moment)
         return _single(row)
 
-    def _one(self, projection: Projection[Any], scope: Scope, id: UUID, moment: Moment) -> Row:
+    def row(self, projection: Projection[Any], scope: Scope, id: UUID, moment: Moment) -> Row:
         """From the view, or where that is behind or another moment is asked for, from the log.
 
         Where the log cannot be read, what the view had before, if it had anything.

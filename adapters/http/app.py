@@ -16,6 +16,7 @@ from adapters.http import (
     openapi,
     reads,
     upserts,
+    whole,
 )
 from adapters.http.context import Context
 from adapters.http.shortcut import ShortCut
@@ -40,7 +41,7 @@ def create_app(backstory: Backstory) -> FastAPI:
     context, schemas = Context(backstory), openapi.Schemas()
     app.state.context = context
     context.problems.install(app)
-    for part in (health, commands, batches, upserts, history, feed, exports, reads):
+    for part in (health, commands, batches, upserts, history, whole, feed, exports, reads):
         app.include_router(part.router(context, schemas))
     app.add_middleware(ShortCut, context=context)
     openapi.install(app, schemas, wants_keys=backstory.settings.auth == "on")

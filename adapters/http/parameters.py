@@ -68,8 +68,8 @@ def after(what: str = "view") -> Schema:
     return query("after", _POSITION, said)
 
 
-def limit(default: int) -> Schema:
-    schema = {"type": "integer", "minimum": 1, "maximum": 1_000, "default": default}
+def limit(default: int, most: int = 1_000) -> Schema:
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
     return query("limit", schema, "At most so many.")
 
 

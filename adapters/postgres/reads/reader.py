@@ -1,18 +1,20 @@
 """The reader of rows: the one builder of SQL for lists, single rows, counts and queries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
+import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row, tuple_row
-from psycopg_pool import ConnectionPool
 
 from adapters.postgres.reads.asof import NOW, Moment
 from adapters.postgres.reads.conditions import ordered
 from adapters.postgres.reads.cursors import Place, cursor, place
+from adapters.postgres.reads.families import family
 from adapters.postgres.reads.filters import Order, Parameters, Selection, filterable, selection
 from adapters.postgres.reads.questions import composed
 from adapters.postgres.reads.relations import TODAY, Bindings, relation
@@ -23,6 +25,9 @@ from queries.base import Answer, Query
 
 A = TypeVar("A", bound=Answer)
 
+_STILL = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_POSITION = "SELECT coalesce(min(position), 0) FROM backstory.tracking WHERE projection = ANY ({})"
+_FAMILY = "SELECT unnest({})"
 _LIST = "SELECT {} FROM {} AS rows WHERE {} ORDER BY {}"
 _PAGE = _LIST + " LIMIT {}"
 _COUNT = "SELECT count(*) FROM {} AS rows WHERE {}"
@@ -51,10 +56,24 @@ class Wish:
     count: bool = False
 
 
+class Connections(Protocol):
+    """Lends connections: a pool, or a single one that somebody holds."""
+
+    def connection(self) -> AbstractContextManager[psycopg.Connection]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    held: psycopg.Connection
+
+    def connection(self) -> AbstractContextManager[psycopg.Connection]:
+        return nullcontext(self.held)
+
+
 class RowReader:
     """Reads views for somebody, as of a moment. Thread-safe; calls block."""
 
-    def __init__(self, pool: ConnectionPool, zone: tzinfo) -> None:
+    def __init__(self, pool: Connections, zone: tzinfo) -> None:
         """``zone``: in which dates stand for instants."""
         self._pool, self._zone = pool, zone
 
@@ -85,8 +104,8 @@ class RowReader:
             _order(row, order),
             bindings.bind(wish.limit + 1, "bigint"),
         )
-        found = [to_row(row, values) for values in self._fetch(statement, bindings)]
-        count = self._fetch(counting, bindings)[0][0] if wish.count else None
+        found = [to_row(row, values) for values in self.fetch(statement, bindings)]
+        count = self.fetch(counting, bindings)[0][0] if wish.count else None
         is_last = len(found) <= wish.limit
         found = found[: wish.limit]
         return Page(found, None if is_last else _next(found[-1], wish), count)
@@ -119,7 +138,19 @@ class RowReader:
         statement = sql.SQL("SELECT {} FROM {} AS rows WHERE id = ANY ({})").format(
             _columns(row), rows, bindings.bind(list(ids), "uuid[]")
         )
-        return [to_row(row, values) for values in self._fetch(statement, bindings)]
+        return [to_row(row, values) for values in self.fetch(statement, bindings)]
+
+    def family(self, row: type[Row], id: UUID, moment: Moment) -> set[UUID]:
+        """The record and those that were merged into it, whoever may see them."""
+        bindings = Bindings()
+        ids = family(row, [id], moment, bindings)
+        return {id for (id,) in self.fetch(sql.SQL(_FAMILY).format(ids), bindings)}
+
+    def position(self, tables: Sequence[str]) -> int:
+        """How far the one of these views has read that is furthest behind."""
+        bindings = Bindings()
+        asked = sql.SQL(_POSITION).format(bindings.bind(list(tables), "text[]"))
+        return int(self.fetch(asked, bindings)[0][0])
 
     def answer(self, query: Query[list[A]], scope: Scope, moment: Moment) -> list[A]:
         """What a query answers."""
@@ -140,10 +171,18 @@ class RowReader:
         statement = sql.SQL("SELECT {} FROM {} AS rows WHERE {} ORDER BY id LIMIT 1").format(
             _columns(row), relation(row, scope, moment, bindings, all=True), condition
         )
-        found = self._fetch(statement, bindings)
+        found = self.fetch(statement, bindings)
         return to_row(row, found[0]) if found else None
 
-    def _fetch(self, statement: sql.Composed, bindings: Bindings) -> list[tuple[Any, ...]]:
+    @contextmanager
+    def still(self) -> Iterator["RowReader"]:
+        """A reader for several reads of one state of the database; for one thread."""
+        with self._pool.connection() as connection, connection.transaction():
+            connection.execute(_STILL)
+            yield RowReader(_Held(connection), self._zone)
+
+    def fetch(self, statement: sql.Composed, bindings: Bindings) -> list[tuple[Any, ...]]:
+        """The lines of a statement that was built for somebody."""
         with self._pool.connection() as connection, connection.cursor(row_factory=tuple_row) as c:
             return c.execute(statement, bindings.values).fetchall()
 

@@ -26,6 +26,8 @@ def main(url: str) -> None:
         [row] = client.get("/v1/parcels", params=wanted).json()["items"]
         assert {n: row[n] for n in said} == said
         assert (row["delivered_on"], row["number"][:3]) == ("2026-03-01", "BG-")
+        whole = client.get(f"/v1/customers/{customer}/360").json()
+        assert whole["parcels"]["items"] == [row]
         history = client.get(f"/v1/parcels/{parcel}/history").json()["items"]
         sentences = [item["sentence"] for item in history]
         assert sentences[0] == "寄出了“样品”"

@@ -1,0 +1,180 @@
+"""The whole customer over HTTP: its profile, and whatever else names it, table by table."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from adapters.http import answers, openapi, parameters
+from adapters.http.answering import Reads, identified
+from adapters.http.asking import Asked, asked, whole
+from adapters.http.context import Context
+from adapters.postgres.reads.asof import Moment, Recorded
+from adapters.postgres.reads.reader import RowReader
+from adapters.postgres.reads.scope import Scope
+from adapters.postgres.reads.sections import Part, Section, Subtotal, parts, section
+from adapters.postgres.views.references import mergeable
+from projections.base import Projection, Row
+from queries.base import Total
+
+DEFAULT_LIMIT, MOST = 20, 200
+_UUID = {"type": "string", "format": "uuid"}
+_COUNT = {"type": "integer", "minimum": 0}
+_DESCRIPTION = (
+    "Every table whose rows name the customer is a section, newest first: rows of customers that"
+    " were merged into it count as its own, and are listed under `merged`. `next` continues the"
+    " list at `list`. `totals` count and sum by stage or status and by currency."
+)
+
+
+def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
+    """A route for each kind of record that others can be merged into: customers."""
+    routes, reads = APIRouter(), Reads(context)
+    for projection in mergeable().values():
+        _add_route(routes, Wholes(reads, projection), projection, schemas)
+    return routes
+
+
+def _add_route(
+    routes: APIRouter, wholes: "Wholes", projection: Projection[Any], schemas: openapi.Schemas
+) -> None:
+    plural, name = projection.aggregate.PLURAL, f"{projection.aggregate.KIND}360"
+    schema = schemas.named(name, _schema(projection, wholes.parts, schemas))
+    routes.add_api_route(
+        f"/v1/{plural}/{{id}}/360",
+        wholes.answer,
+        methods=["GET"],
+        name=f"{plural}.360",
+        summary="The whole customer: profile, and everything that names it.",
+        description=_DESCRIPTION,
+        tags=[plural],
+        response_class=Response,
+        responses={200: openapi.answer("The whole.", schema), **openapi.problems(404, 422)},
+        openapi_extra={
+            "operationId": f"{plural}.360",
+            "parameters": [
+                parameters.path("id", _UUID),
+                parameters.limit(DEFAULT_LIMIT, MOST),
+                *parameters.moment(),
+                parameters.after(),
+            ],
+        },
+    )
+
+
+class Wholes:
+    """Answers one kind of record with all that names it."""
+
+    def __init__(self, reads: Reads, projection: Projection[Any]) -> None:
+        self._reads, self._projection = reads, projection
+        self.parts = parts(projection.aggregate.KIND)
+        self._tables = sorted({projection.table, *(part.row.table for part in self.parts)})
+
+    async def answer(self, request: Request) -> Response:
+        reads = self._reads
+        scope = await reads.scope(request)
+        given = asked(request, own=("limit",))
+        id = identified(request.path_params["id"])
+        limit = whole(given.own.get("limit"), "limit", DEFAULT_LIMIT, MOST)
+        moment = await reads.reading.moment(given)
+        if given.after or isinstance(moment, Recorded):
+            await reads.reading.ready(self._tables, given, moment)
+        return answers.answer(
+            await reads.reading.read(self._whole, scope, id, moment, given, limit)
+        )
+
+    def _whole(
+        self, scope: Scope, id: UUID, moment: Moment, given: Asked, limit: int
+    ) -> dict[str, Any]:
+        with self._reads.rows.still() as reader:
+            profile = reader.one(self._projection.row, scope, id, moment)
+            if profile is not None:
+                return self._told(reader, profile, scope, moment, given, limit)
+        profile = self._reads.row(self._projection, scope, id, moment)
+        with self._reads.rows.still() as reader:  # so new that no view shows it yet
+            return self._told(reader, profile, scope, moment, given, limit)
+
+    def _told(
+        self,
+        reader: RowReader,
+        profile: Row,
+        scope: Scope,
+        moment: Moment,
+        given: Asked,
+        limit: int,
+    ) -> dict[str, Any]:
+        told: dict[str, Any] = {"profile": answers.row(profile)}
+        told["merged"] = self._merged(reader, profile.id, scope, moment)
+        for part in self.parts:
+            asked_for = part.parameters(profile.id)
+            wish = reader.wish(part.row, asked_for, moment=given.moment, limit=limit)
+            told[part.name] = _section(
+                section(reader, part, scope, moment, wish), profile.id, given
+            )
+        return {**told, "position": reader.position(self._tables)}
+
+    def _merged(
+        self, reader: RowReader, id: UUID, scope: Scope, moment: Moment
+    ) -> list[dict[str, Any]]:
+        """Those that were merged into it, as far as the asker may see them."""
+        row = self._projection.row
+        others = sorted(reader.family(row, id, moment) - {id})
+        found = (reader.one(row, scope, other, moment) for other in others)
+        return [answers.row(other) for other in found if other is not None]
+
+
+def _section(found: Section, id: UUID, given: Asked) -> dict[str, Any]:
+    part = found.part
+    moment = [(n, v) for n, v in (("as_of", given.as_of), ("clock", given.clock)) if v]
+    told: dict[str, Any] = {
+        "items": [answers.row(row) for row in found.rows],
+        "count": found.count,
+        "next": found.next,
+        "list": f"/v1/{part.row.table}?{urlencode(part.parameters(id) + moment)}",
+    }
+    if part.state or part.has_amounts:
+        told["totals"] = [_subtotal(part, subtotal) for subtotal in found.totals]
+    return told
+
+
+def _subtotal(part: Part, subtotal: Subtotal) -> dict[str, Any]:
+    told: dict[str, Any] = {part.state: subtotal.state} if part.state else {}
+    told["count"] = subtotal.count
+    if part.has_amounts:
+        told["amount"] = answers.value(subtotal.amount)
+    return told
+
+
+# What the document says
+
+
+def _schema(
+    projection: Projection[Any], parts: list[Part], schemas: openapi.Schemas
+) -> dict[str, Any]:
+    profile = parameters.row(projection.row, schemas)
+    properties = {
+        "profile": profile,
+        "merged": {"type": "array", "items": profile},
+        **{part.name: _section_schema(part, schemas) for part in parts},
+        "position": parameters.POSITION,
+    }
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _section_schema(part: Part, schemas: openapi.Schemas) -> dict[str, Any]:
+    more = {"count": _COUNT, "next": parameters.NEXT, "list": {"type": "string"}}
+    if part.state or part.has_amounts:
+        more["totals"] = {"type": "array", "items": _subtotal_schema(part, schemas)}
+    return parameters.page(parameters.row(part.row, schemas), **more)
+
+
+def _subtotal_schema(part: Part, schemas: openapi.Schemas) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    if part.state:
+        properties[part.state] = {"type": ["string", "null"]}
+    properties["count"] = _COUNT
+    if part.has_amounts:
+        total = schemas.named("Total", schemas.of(Total, mode="serialization"))
+        properties["amount"] = {"anyOf": [total, {"type": "null"}]}
+    return {"type": "object", "required": list(properties), "properties": properties}
