@@ -4,8 +4,25 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.base import Aggregate
-from aggregates.events import Created
-from aggregates.values import Email, Personal, Phone, Text, Value
+from aggregates.errors import Rejected
+from aggregates.events import Created, Event
+from aggregates.values import (
+    BusinessDate,
+    Custom,
+    Email,
+    ExternalId,
+    LongText,
+    Personal,
+    Phone,
+    Tags,
+    Text,
+    Value,
+    left_out,
+)
+
+
+class ContactRetired(Rejected):
+    """The contact is retired."""
 
 
 class ContactDetails(Value):
@@ -17,13 +34,70 @@ class ContactDetails(Value):
     job_title: Annotated[Text, Personal()] | None = None
 
 
+class PersonDetails(Value):
+    """What may be known of a person beside name and phone."""
+
+    email: Annotated[Email, Personal()] | None = None
+    job_title: Annotated[Text, Personal()] | None = None
+    role: Annotated[Text, Personal()] | None = None
+    """What the person has to say in the customer's decisions."""
+    birthday: Annotated[BusinessDate, Personal()] | None = None
+    address: Annotated[Text, Personal()] | None = None
+    hobbies: Annotated[LongText, Personal()] | None = None
+    needs: Annotated[LongText, Personal()] | None = None
+    external: ExternalId | None = None
+    custom: Custom | None = None
+
+
 class Contact(Aggregate):
-    customer_id: UUID
+    customer_id: UUID | None = None
+    tags: tuple[str, ...] = ()
+    primary: bool = False
+    is_retired: bool = False
 
-    class Added(ContactDetails, Created):
-        customer_id: UUID
+    class Added(PersonDetails, Created):
+        customer_id: UUID = left_out()
+        """Left out only where an import did not know it."""
+        name: Annotated[Text, Personal()]
+        phone: Annotated[Phone, Personal()] = left_out()
         primary: bool = False
+        tags: Tags = ()
 
-    def add(self, customer_id: UUID, **details: Any) -> None:
+    class DetailsChanged(PersonDetails, Event):
+        REASON_FOR = frozenset({"name", "phone"})
+        name: Annotated[Text, Personal()] | None = None
+        phone: Annotated[Phone, Personal()] | None = None
+
+    class Moved(Event):
+        """The person is now with another customer, and no longer anybody's first contact."""
+
+        customer_id: UUID
+
+        def apply(self, aggregate: "Contact") -> None:
+            aggregate.customer_id, aggregate.primary = self.customer_id, False
+
+    class Retired(Event):
+        def apply(self, aggregate: "Contact") -> None:
+            aggregate.is_retired = True
+
+    def add(self, **details: Any) -> None:
         """Enter a person as contact of a customer."""
-        self.record(self.Added(customer_id=customer_id, **details))
+        self.record(self.Added(**{k: v for k, v in details.items() if v is not None}))
+
+    def change_details(self, **details: Any) -> None:
+        """Correct or complete what is known."""
+        self.require_current()
+        self.record_changes(self.DetailsChanged, **details)
+
+    def move(self, customer_id: UUID) -> None:
+        """The person has gone to another customer."""
+        self.require_current()
+        self.record_changes(self.Moved, customer_id=customer_id)
+
+    def retire(self) -> None:
+        """Keep what is known, but let no record refer to the person any more."""
+        if not self.is_retired:
+            self.record(self.Retired())
+
+    def require_current(self) -> None:
+        self.require(not self.is_retired, ContactRetired)

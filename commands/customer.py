@@ -39,7 +39,7 @@ class RegisterCustomer(CustomerDetails, Creates[Customer]):
         if person is None:
             return None
         contact = Contact(derived(customer.id, "primary-contact"))
-        contact.add(customer.id, primary=True, **person.model_dump(exclude_unset=True))
+        contact.add(customer_id=customer.id, primary=True, **person.model_dump(exclude_unset=True))
         return [contact]
 
 
