@@ -16,6 +16,8 @@ from adapters import registry
 from adapters.embedded.server import EmbeddedPostgres
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
+from adapters.policies import listing, tracking
+from adapters.policies.runner import PolicyRunner
 from adapters.postgres.log import schema
 from adapters.postgres.log.reading import Reader
 from adapters.postgres.log.secret import WrongSecret, claim, is_claimed
@@ -29,6 +31,7 @@ from adapters.seeds import seed
 from adapters.settings import Settings
 from adapters.texts import Texts
 from commands.application import Application
+from commands.policies import POLICIES
 from projections.base import Projection
 
 DATABASE_FOLDER = "postgres"
@@ -82,6 +85,8 @@ class Backstory:
         self._positions = Positions(self._opened(Reader(self.url, connections=2), Reader.close))
         self.tracked, self.wait_until = self._positions.of, self._positions.wait_until
         self.runner = ProjectionRunner(self.url, self.log, self.mapper, self._positions)
+        self.policies = PolicyRunner(self.url, self.log, self.mapper, self.application)
+        self._begin_policies()
         seed(self.application, self.log)
 
     def _opened(self, part: C, close: Callable[[C], None]) -> C:
@@ -113,9 +118,23 @@ class Backstory:
     # Views
 
     def project(self) -> None:
-        """Keep the views up to date from now on; returns once those that exist can be read."""
+        """Keep the views up to date and run the policies from now on; returns once those views
+        that exist can be read."""
         self._closing.enter_context(self.runner)
+        self._closing.enter_context(self.policies)
         self.runner.wait_ready(FIRST_VIEWS_SECONDS)
+
+    # Policies
+
+    def _begin_policies(self) -> None:
+        """Whatever this process records, policies that are new will be asked of it."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            tracking.begin(connection, POLICIES)
+
+    def policy_status(self) -> list[listing.PolicyStatus]:
+        """Where every policy stands."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return listing.status(connection)
 
     def status(self) -> progress.Status:
         """Where the log ends, and where every view stands."""

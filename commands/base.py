@@ -137,6 +137,11 @@ class Changes(Command[A]):
     CREATES = False
 
 
+def addressable_commands() -> dict[str, type[Command[Any]]]:
+    """Those that have an address, be it that dispatch refuses them to whoever uses it."""
+    return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE}
+
+
 def remote_commands() -> dict[str, type[Command[Any]]]:
     """Those of the registry that can be sent over the network."""
     return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE and c.is_for_people()}

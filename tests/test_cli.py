@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import NamedTuple
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 
 from adapters.apikeys import user_of
 from adapters.cli import main
 from commands.base import COMMANDS
+from commands.policies import POLICIES
 from tests.importing import SECRET, opened, rows, write_csv
 
 SECONDS = 120.0
@@ -104,6 +107,9 @@ def test_one_command_is_carried_out_and_its_receipt_printed(run: Run, database_u
         (("rebuild", "users", "--rollback"), 1, "no earlier tables of users are kept"),
         (("parked", "--retry", "0" * 32), 1, "no view has parked"),
         (("parked", "--retry", "0" * 32, "--skip", "0" * 32), 2, "not both"),
+        (("policies", "--retry", "0" * 32, "--from-now"), 2, "give one of"),
+        (("policies", "--retry", "0" * 32), 1, "nothing that was refused"),
+        (("policies", "--state", "late"), 2, "no state 'late'"),
         (("serve", "--role", "relay"), 2, "no Kafka support"),
         (("serve", "--port", "70000"), 2, "BACKSTORY_PORT"),
         (("serve", "--host", "192.0.2.1"), 3, "cannot listen on 192.0.2.1:8000"),
@@ -169,7 +175,7 @@ def test_for_a_database_that_has_a_master_key_no_other_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("arguments", [("status",), ("parked",), ("rebuild",)])
+@pytest.mark.parametrize("arguments", [("status",), ("parked",), ("policies",), ("rebuild",)])
 def test_to_look_at_nothing_begins_nothing(
     run: Run,
     monkeypatch: pytest.MonkeyPatch,
@@ -208,7 +214,18 @@ def test_help_lists_the_registry_and_a_commands_fields(run: Run) -> None:
     assert "ID is what" not in run("do", "customers/tag", "--help").out
     assert re.fullmatch(r"backstory \d+\.\d+\.\d+\S*\n", run("--version").out)
     commands = run("--help").out
-    for name in ("serve", "import", "demo", "do", "status", "rebuild", "parked", "user", "apikey"):
+    for name in (
+        "serve",
+        "import",
+        "demo",
+        "do",
+        "status",
+        "rebuild",
+        "parked",
+        "policies",
+        "user",
+        "apikey",
+    ):
         assert f" {name} " in commands
 
 
@@ -256,7 +273,7 @@ def test_users_and_keys(run: Run, database_url: str) -> None:
 
 def test_status_rebuild_and_parked(run: Run) -> None:
     first = run("status")
-    assert (first.code, first.out.count("\n")) == (0, 1)
+    assert (first.code, first.out.count("\n")) == (0, 1 + len(POLICIES))
     assert run(*REGISTER).code == 0
     rebuilt = run("rebuild", "customers", "dictionary-entries")
     assert rebuilt.code == 0, rebuilt.err
@@ -264,6 +281,40 @@ def test_status_rebuild_and_parked(run: Run) -> None:
     status = run("status").out
     assert re.search(r"view   customers +position [\d,]+, up to date\n", status)
     assert run("parked").out == "no stream is parked\n"
+
+
+def test_policies_that_are_behind_are_seen_and_their_requests_tried_again(
+    run: Run, database_url: str
+) -> None:
+    due_at = "2026-03-01T10:00:00+08:00"
+    task = json.loads(run("do", "tasks/plan", "subject=回访", f"due_at={due_at}").out)["id"]
+    assert re.search(r"policy mark-task-overdue +position \d+, [1-9]", run("status").out)
+    assert run("policies").out == "nothing is open\n"
+    with opened(database_url) as backstory, psycopg.connect(database_url) as connection:
+        backstory.project()
+        deadline = time.monotonic() + 60
+        while len(backstory.log.stream(UUID(task))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        connection.execute(_REFUSED, (UUID(task), UUID(task)))
+    status = run("status")
+    assert (status.code, ", 1 refused\n" in status.out) == (1, True)
+    listed = run("policies", "--state", "refused")
+    assert listed.out == (
+        f"refused {task} mark-task-overdue x, because of {task}:1, tried 1 times: task-closed\n"
+    )
+    assert run("policies", "--retry", task).out.startswith(f"waiting {task} mark-task-overdue x")
+    assert run("policies", "--retry", task).code == 1, "it waits already"
+    assert run("policies", "--skip", "0" * 32).code == 1
+    assert run("policies", "--from-now").code == 0
+
+
+_REFUSED = """
+    INSERT INTO backstory.policy_requests (id, policy, key, state, stream_id, version, position,
+        ordinal, fires_at, attempts, problem)
+    VALUES (%s, 'mark-task-overdue', 'x', 'refused', %s, 1,
+        (SELECT max(position) FROM backstory.events), 0, 'infinity', 1, '{"code": "task-closed"}')
+"""
 
 
 # The service

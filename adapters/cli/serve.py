@@ -91,14 +91,14 @@ def run(backstory: Backstory, listening: socket.socket, greeting: str = "") -> N
 def project(backstory: Backstory) -> None:
     """Keep the views up to date, and do nothing else, until SIGINT or SIGTERM.
 
-    Raises Failure where projecting has stopped by itself.
+    Raises Failure where projecting, or a policy, has stopped by itself.
     """
     with suppress(KeyboardInterrupt):
         backstory.project()
         print("Backstory keeps the views up to date", flush=True)
-        while backstory.runner.failure is None:
+        while (failure := backstory.runner.failure or backstory.policies.failure) is None:
             time.sleep(WATCH_SECONDS)
-        raise Failure(f"projecting has stopped: {backstory.runner.failure}", UNAVAILABLE)
+        raise Failure(f"projecting has stopped: {failure}", UNAVAILABLE)
 
 
 def stop_on_sigterm() -> None:

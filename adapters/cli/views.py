@@ -11,6 +11,7 @@ import typer
 from adapters.bootstrap import Backstory
 from adapters.cli.failures import REFUSED, Failure
 from adapters.cli.opening import Data, opened
+from adapters.cli.policies import status_lines
 from adapters.postgres.views import parking
 from adapters.postgres.views.parked import Parked
 from adapters.postgres.views.progress import Status
@@ -27,11 +28,12 @@ def register(app: typer.Typer) -> None:
 
 
 def status(data: Data = None) -> None:
-    """Say where the log ends and where every view stands; exit code 1 where streams are parked."""
+    """Say where the log ends and where every view and policy stands; exit code 1 where streams are
+    parked or requests of policies came to nothing."""
     with opened(data, existing=True) as backstory:
-        found = backstory.status()
-    print("\n".join(_status(found)))
-    if found.parked:
+        found, policies = backstory.status(), backstory.policy_status()
+    print("\n".join([*_status(found), *status_lines(policies)]))
+    if found.parked or any(p.parked or p.refused for p in policies):
         raise typer.Exit(REFUSED)
 
 

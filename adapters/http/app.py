@@ -14,6 +14,7 @@ from adapters.http import (
     health,
     history,
     openapi,
+    policies,
     reads,
     upserts,
     whole,
@@ -21,6 +22,7 @@ from adapters.http import (
 from adapters.http.context import Context
 from adapters.http.shortcut import ShortCut
 
+PARTS = (health, commands, batches, upserts, history, whole, feed, policies, exports, reads)
 DESCRIPTION = """
 A CRM whose record is its event log. Commands go in as `POST /v1/{aggregates}/{verb}`; lists,
 records and questions come out as `GET`, now or as of any day; `GET …/history` tells how it came
@@ -41,7 +43,7 @@ def create_app(backstory: Backstory) -> FastAPI:
     context, schemas = Context(backstory), openapi.Schemas()
     app.state.context = context
     context.problems.install(app)
-    for part in (health, commands, batches, upserts, history, whole, feed, exports, reads):
+    for part in PARTS:
         app.include_router(part.router(context, schemas))
     app.add_middleware(ShortCut, context=context)
     openapi.install(app, schemas, wants_keys=backstory.settings.auth == "on")

@@ -14,7 +14,7 @@ from adapters.http.context import Context
 from adapters.http.problems import invalid
 from adapters.texts import negotiated
 from aggregates.errors import FieldError, Invalid
-from commands.base import remote_commands
+from commands.base import addressable_commands
 from commands.batch import NotAttempted, Result, dispatch_all, dispatch_many
 from commands.requests import Caller, IdempotencyKeyReused, Receipt
 from commands.requests import Request as Asked
@@ -119,7 +119,7 @@ def _results(context: Context, batch: Batch, caller: Caller, key: str | None) ->
 
 def _asked(item: BatchItem, index: int, key: str | None, whole: bytes | None) -> Asked | Invalid:
     """The item's request, or why there is none."""
-    command = remote_commands().get(item.command)
+    command = addressable_commands().get(item.command)
     try:
         if command is None:
             raise Invalid(FieldError("command", "command-unknown", command=item.command))

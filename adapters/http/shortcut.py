@@ -2,7 +2,8 @@
 
 The documented route of each command stays: it describes the command, and answers whatever is not a
 well-formed ``POST`` to it. With all of them tried in turn and the framework's machinery around
-each, a third of the time of a request was spent before its command began.
+each, a third of the time of a request was spent before its command began. Commands that are only
+for imports or policies have no documented route, and are refused by dispatch, which says why.
 """
 
 from uuid import UUID
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.http.commands import carry_out
 from adapters.http.context import Context
-from commands.base import Command, remote_commands
+from commands.base import Command, addressable_commands
 
 Found = tuple[type[Command], UUID | None]  # type: ignore[type-arg]
 
@@ -22,7 +23,7 @@ class ShortCut:
 
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app, self._context = app, context
-        self._commands = remote_commands()
+        self._commands = addressable_commands()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._found(scope)
