@@ -86,5 +86,5 @@ class Names:
 
 
 def _projection(kind: str) -> Projection[Row] | None:
-    found = (p for p in Projection.registry.values() if kind == p.aggregate.KIND)
+    found = (p for p in Projection.registry.values() if kind == p.kind)
     return next(found, None)

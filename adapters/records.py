@@ -40,7 +40,7 @@ class Records:
         steps = list(self.steps(projection, id, moment))
         row = steps[-1][2] if steps else None
         if row is None:
-            raise NotFound(projection.aggregate.KIND, id)
+            raise NotFound(projection.kind, id)
         return row
 
     def is_newer(self, row: Row) -> bool:
@@ -68,7 +68,7 @@ class Records:
         self, projection: Projection[Any], id: UUID, stored: Sequence[StoredEvent], moment: Moment
     ) -> Iterator[Step]:
         row: Row | None = None
-        for event in known(self._events(projection.aggregate.KIND, id, stored, moment), moment):
+        for event in known(self._events(projection.kind, id, stored, moment), moment):
             before, row = row, _after(projection, row, event)
             yield event, before, row
 
@@ -94,7 +94,7 @@ def _after(projection: Projection[Any], row: Row | None, event: Event) -> Row | 
         if is_passing(error):
             raise
         at = event.envelope
-        raise RecordUnreadable(projection.aggregate.KIND, at.stream_id, at.position) from error
+        raise RecordUnreadable(projection.kind, at.stream_id, at.position) from error
     return after
 
 

@@ -4,6 +4,8 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
+from commands.base import bind_traits
+
 PACKAGES = ("aggregates", "commands", "projections", "queries")
 
 
@@ -14,3 +16,4 @@ def load() -> None:
         folder = import_module(package)
         for module in iter_modules(folder.__path__, f"{package}."):
             import_module(module.name)
+    bind_traits()

@@ -147,7 +147,7 @@ class _Telling:
 
     def _changes(self, event: Event, before: Row | None) -> Iterator[str]:
         for field in type(event).model_fields:
-            if field in event.model_fields_set:
+            if field in event.model_fields_set and hasattr(before, field):
                 was, now = getattr(before, field, None), getattr(event, field)
                 if isinstance(now, dict):
                     yield from self._pairs(was or {}, now)

@@ -6,7 +6,7 @@ that are no rule of the business. Missing keys fail a test, not a request: here 
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import aggregates
 from adapters.phrases import Writing, said
 from adapters.sentences import Names, Speech
-from aggregates.base import Aggregate
+from aggregates.base import Aggregate, traits
 from aggregates.errors import kebab
 from aggregates.events import Event
 from projections.base import Row
@@ -101,6 +101,7 @@ class _Language:
             path.name.split(".")[0]: _tree(path)
             for path in _BESIDE_AGGREGATES.glob(f"*.{language}.toml")
         }
+        self._kinds: dict[str, Tree] = {}
         self._rejections: dict[str, tuple[Mapping[str, str], Tree]] = {}
         """Code → its text, and the closed lists whose values it may name."""
         for tree in self._modules.values():
@@ -110,10 +111,23 @@ class _Language:
         self.speech = Speech(self, language)
 
     def aggregate(self, kind: str) -> Tree:
-        """The texts of one aggregate; empty where it has none."""
-        aggregate = Aggregate.registry.get(kind)
-        module = "" if aggregate is None else aggregate.__module__.rpartition(".")[2]
-        return self._modules.get(module, {})
+        """The texts of one kind of aggregate, those of its traits among them, or of a part; empty
+        where there are none."""
+        if kind not in self._kinds:
+            aggregate = Aggregate.registry.get(kind)
+            declared = () if aggregate is None else (*traits(aggregate), aggregate)
+            modules = [d.__module__.rpartition(".")[2] for d in declared]
+            self._kinds[kind] = self._merged(modules or [kebab(kind).replace("-", "_")])
+        return self._kinds[kind]
+
+    def _merged(self, modules: Sequence[str]) -> Tree:
+        """Sections of several files as one; labels are those of the last."""
+        merged: dict[str, Any] = {}
+        for module in modules:
+            for name, section in self._modules.get(module, {}).items():
+                is_table = isinstance(section, Mapping)
+                merged[name] = {**merged.get(name, {}), **section} if is_table else section
+        return merged
 
     def label(self, kind: str, field: str | None) -> str:
         tree = self.aggregate(kind)

@@ -9,11 +9,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from inspect import get_annotations
 from typing import Any, ClassVar, Self, get_args
 from uuid import UUID, uuid5
 
+from pydantic import create_model
+
 from aggregates.errors import DuplicateExternalId, FieldError, Invalid, Rejected, kebab
-from aggregates.events import Created, Event
+from aggregates.events import Created, Event, PartEvent
 from aggregates.values import MOST_CUSTOM, ExternalId, with_changes
 
 
@@ -70,6 +73,9 @@ class Aggregate:
     STATE: ClassVar[dict[str, Any]]
     """Field → type, of every field that events put into state, and of declared state."""
 
+    KEPT: ClassVar[frozenset[str]] = frozenset({"number", "incomplete", "latest_at", "to_version"})
+    """State that is never reverted; subclasses name what they add."""
+
     number: str | None = None
     incomplete: tuple[str, ...] = ()
     external: ExternalId | None = None
@@ -79,16 +85,27 @@ class Aggregate:
     """Whether something that happened earlier was added last: then the state is not what the
     order of occurrence gives, and the aggregate must be replayed."""
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, *, is_trait: bool = False) -> None:
+        if is_trait or Aggregate not in cls.__bases__:
+            return
         cls.KIND = cls.__dict__.get("KIND", cls.__name__)
         cls.PLURAL = cls.__dict__.get("PLURAL", plural(kebab(cls.__name__)))
         cls.EVENTS, cls.STATE = {}, {"latest_at": datetime | None}
+        for declaring in (*traits(cls), cls):
+            cls.STATE |= _declared(declaring)
         for event in _nested_events(cls):
-            event.TOPIC = event.__dict__.get("TOPIC") or f"{cls.KIND}.{event.__name__}"
-            cls.EVENTS[event.TOPIC] = event
-            cls.STATE |= {n: f.rebuild_annotation() for n, f in event.model_fields.items()}
-        cls.STATE |= {n: t for n, t in cls.__annotations__.items() if "ClassVar" not in str(t)}
+            cls._declare(event)
+        for event in sorted(_inherited_events(cls), key=lambda e: e.CARRIES_STATE):
+            cls._declare(_own(cls, event))
         Aggregate.registry[cls.KIND] = cls
+
+    @classmethod
+    def _declare(cls, event: type[Event]) -> None:
+        event.TOPIC = event.__dict__.get("TOPIC") or f"{cls.KIND}.{event.__name__}"
+        cls.EVENTS[event.TOPIC] = event
+        if not issubclass(event, PartEvent):
+            fields = {n: f.rebuild_annotation() for n, f in event.model_fields.items()}
+            cls.STATE |= {} if event.CARRIES_STATE else fields
 
     def __init__(self, id: UUID, *, number: str | None = None) -> None:
         """An aggregate to which nothing has happened yet."""
@@ -131,16 +148,23 @@ class Aggregate:
         """
         if values.get("custom") is not None:
             values["custom"] = self._changed_custom(values["custom"])
-        changes = {k: v for k, v in values.items() if not _same(v, getattr(self, k, None))}
+        changes = {k: v for k, v in values.items() if not same(v, getattr(self, k, None))}
         if changes:
             self.record(event(**changes))
 
     def _changed_custom(self, given: dict[str, Any]) -> dict[str, Any] | None:
         """Those of the given fields that differ; what there is where none does."""
         known: dict[str, Any] | None = getattr(self, "custom", None)
-        changes = {k: v for k, v in given.items() if not _same({k: v}, {k: (known or {}).get(k)})}
+        changes = {k: v for k, v in given.items() if not same({k: v}, {k: (known or {}).get(k)})}
         self.require_at_most("custom", len(with_changes(known, changes) or ()), MOST_CUSTOM)
         return changes or known
+
+    def require_usable(self, verb: str) -> None:
+        """Refuse a command, by its verb, that the record as a whole does not take any more."""
+
+    def out_of_use(self) -> str | None:
+        """Why other records can refer to this one no more, as a text key; None: they can."""
+        return None
 
     def require_at_most(self, field: str, count: int, most: int) -> None:
         """Refuse a list that would become too long."""
@@ -204,7 +228,7 @@ class Aggregate:
         return {n: vars(self)[n] for n in type(self).STATE if n in vars(self)}
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether two values are equal; 1, 1.0 and true are three values of a custom field."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one == other and all(type(v) is type(other[k]) for k, v in one.items())
@@ -217,8 +241,66 @@ def _occurrence(event: Event) -> tuple[bool, datetime, int]:
     return not isinstance(event, Created), envelope.occurred_at, envelope.version
 
 
-def _nested_events(cls: type[Aggregate]) -> Iterator[type[Event]]:
-    for value in vars(cls).values():
+class Trait(Aggregate, is_trait=True):
+    """What several kinds of aggregates can do alike: events, state and rules, declared once.
+
+    An aggregate that inherits a trait, ``class Customer(Archivable, Aggregate)``, has the events
+    nested in it as events of its own: ``Archivable.Archived`` becomes ``Customer.Archived``, a
+    subclass with that topic.
+    """
+
+    TRAITS: ClassVar[list[type["Trait"]]] = []
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if Aggregate not in cls.__bases__:
+            Trait.TRAITS.append(cls)
+
+
+def traits(cls: type[Aggregate]) -> tuple[type[Trait], ...]:
+    """The traits that a kind of aggregate has."""
+    return tuple(t for t in Trait.TRAITS if issubclass(cls, t))
+
+
+def having(trait: type[Aggregate]) -> tuple[type[Aggregate], ...]:
+    """The kinds of aggregates that have a trait, in the order of their names."""
+    found = (a for _, a in sorted(Aggregate.registry.items()) if issubclass(a, trait))
+    return tuple(found)
+
+
+def _inherited_events(cls: type[Aggregate]) -> Iterator[type[Event]]:
+    for trait in traits(cls):
+        yield from _nested_events(trait)
+
+
+def _own(cls: type[Aggregate], event: type[Event]) -> type[Event]:
+    """A trait's event as an event of this kind of aggregate."""
+    state = cls.STATE.items() if event.CARRIES_STATE else ()
+    kept = frozenset().union(*(vars(c).get("KEPT", ()) for c in cls.__mro__))
+    left = {n: t for n, t in state if n not in kept}
+    fields: dict[str, Any] = {
+        n: (t | None if getattr(cls, n, None) is None else t, None) for n, t in left.items()
+    }
+    own = create_model(
+        event.__name__,
+        __base__=event,
+        __module__=cls.__module__,
+        __doc__=event.__doc__,
+        **fields,
+    )
+    own.__qualname__ = f"{cls.__qualname__}.{event.__name__}"
+    setattr(cls, event.__name__, own)
+    return own
+
+
+def _declared(cls: type) -> dict[str, Any]:
+    """Field → type, of the state that a class declares."""
+    annotations = get_annotations(cls)
+    return {n: t for n, t in annotations.items() if "ClassVar" not in str(t)}
+
+
+def _nested_events(cls: type) -> Iterator[type[Event]]:
+    for value in list(vars(cls).values()):
         if isinstance(value, type) and issubclass(value, Event):
             yield value
 

@@ -4,10 +4,14 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
+from aggregates.archive import Archivable
 from aggregates.base import Aggregate, Mark, Reservation
 from aggregates.company_names import canonical, has_legal_form, stem
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
+from aggregates.interaction import Interactive
+from aggregates.merge import Mergeable
+from aggregates.revert import Revertible
 from aggregates.values import (
     MOST_TAGS,
     Code,
@@ -62,9 +66,9 @@ class CustomerDetails(Value):
     custom: Custom | None = None
 
 
-class Customer(Aggregate):
+class Customer(Archivable, Revertible, Interactive, Mergeable, Aggregate):
     SERIES = "KH"
-    REVISION = 2
+    REVISION = 3
 
     name: str
     type: str | None = None

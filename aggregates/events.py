@@ -57,6 +57,8 @@ class Event(BaseModel):
     """Name of the event's own date field that is the default for ``occurred_at``."""
     REASON_FOR: ClassVar[frozenset[str]] = frozenset()
     """Fields whose change must carry ``meta.reason`` (except in an import)."""
+    CARRIES_STATE: ClassVar[bool] = False
+    """Whether a trait's event gets all of an aggregate's state as optional fields."""
 
     def apply(self, aggregate: Any) -> None:
         """Change the aggregate's state; by default every set field becomes state of its name.
@@ -86,6 +88,25 @@ class Event(BaseModel):
         """This event with its envelope attached."""
         object.__setattr__(self, "envelope", envelope)
         return self
+
+
+class PartEvent(Event):
+    """Something that concerns one part of a stream, such as one interaction with a customer.
+
+    It leaves the state and the row of the whole alone, unless ``apply`` is overridden; a projection
+    of the parts folds it into the part's own row.
+    """
+
+    BEGINS: ClassVar[bool] = False
+    """Whether it is the first event of its part."""
+
+    @property
+    def part_id(self) -> UUID:
+        """The part's id, which follows from the stream's: no other stream has it."""
+        raise NotImplementedError
+
+    def apply(self, aggregate: Any) -> None:
+        """The whole stays as it is."""
 
 
 class Created(Event):

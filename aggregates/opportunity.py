@@ -4,9 +4,12 @@ from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
+from aggregates.archive import Archivable
 from aggregates.base import Aggregate
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
+from aggregates.interaction import Interactive
+from aggregates.revert import Revertible
 from aggregates.values import (
     BusinessDate,
     Code,
@@ -54,8 +57,9 @@ class OpportunityDetails(Value):
     custom: Custom | None = None
 
 
-class Opportunity(Aggregate):
+class Opportunity(Archivable, Revertible, Interactive, Aggregate):
     SERIES = "SJ"
+    REVISION = 2
 
     pipeline: str = SALES
     stage: str | None = None
@@ -64,6 +68,10 @@ class Opportunity(Aggregate):
     owner_id: UUID | None = None
     is_closed: bool = False
     last_open_stage: str | None = None
+    won_on: date | None = None
+    lost_on: date | None = None
+    lost_reason: str | None = None
+    note: str | None = None
 
     class Opened(OpportunityDetails, Created):
         title: Text
@@ -93,6 +101,7 @@ class Opportunity(Aggregate):
 
         def apply(self, aggregate: "Opportunity") -> None:
             aggregate.close("won", self.amount)
+            aggregate.won_on = self.won_on
 
     class Lost(Event):
         OCCURRED_ON = "lost_on"
@@ -102,12 +111,16 @@ class Opportunity(Aggregate):
 
         def apply(self, aggregate: "Opportunity") -> None:
             aggregate.close("lost", None)
+            aggregate.lost_on, aggregate.lost_reason = self.lost_on, self.lost_reason
+            aggregate.note = self.note
 
     class Reopened(Event):
         stage: CodeText
 
         def apply(self, aggregate: "Opportunity") -> None:
             aggregate.stage, aggregate.is_closed = self.stage, False
+            aggregate.won_on = aggregate.lost_on = None
+            aggregate.lost_reason = aggregate.note = None
 
     class Assigned(Event):
         owner_id: UUID

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
+from aggregates.archive import Archivable
 from aggregates.base import Aggregate
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
@@ -32,7 +33,7 @@ class TaskDetails(Value):
     custom: Custom | None = None
 
 
-class Task(Aggregate):
+class Task(Archivable, Aggregate):
     SERIES = "RW"
 
     status: TaskStatus = TaskStatus.PLANNED

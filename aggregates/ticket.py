@@ -5,9 +5,11 @@ from uuid import UUID
 
 from pydantic import Field
 
+from aggregates.archive import Archivable
 from aggregates.base import Aggregate
 from aggregates.errors import Rejected
 from aggregates.events import Created, Event
+from aggregates.interaction import Interactive
 from aggregates.values import (
     BusinessInstant,
     Code,
@@ -89,7 +91,7 @@ class TicketDetails(Value):
     custom: Custom | None = None
 
 
-class Ticket(Aggregate):
+class Ticket(Archivable, Interactive, Aggregate):
     SERIES = "GD"
 
     status: Status = "pending"

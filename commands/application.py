@@ -200,7 +200,9 @@ class Application:
                 repeated = self.receipt(prepared.request, caller)
                 if repeated is not None:
                     return repeated
-                raise prepared.rejections[key](existing_id=str(holder))
+                kind = prepared.request.command.AGGREGATE
+                existing = self.preparation.survivor(kind, holder)
+                raise prepared.rejections[key](existing_id=str(existing))
             case SubjectTaken(subject):
                 self._codec.forget_subjects([subject])
         return None

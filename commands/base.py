@@ -1,16 +1,34 @@
 """Commands: what callers may ask for, as a registry that routes, docs and tools loop over."""
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from aggregates.base import Aggregate, markers
+from aggregates.base import Aggregate, Trait, having, markers
 from aggregates.errors import kebab
+from aggregates.merge import Made
 from aggregates.values import Code, CodeEntry, CodeText, FreeText, Instant, Ref, Referred
 
 A = TypeVar("A", bound=Aggregate)
+B = TypeVar("B", bound=Aggregate)
+
+
+class Known(Protocol):
+    """What a command may find out about other records before it is handled."""
+
+    def get(self, kind: type[B], id: UUID) -> B:
+        """The record as it is now. Raises NotFound."""
+        ...
+
+    def at(self, kind: type[B], id: UUID, version: int) -> B:
+        """The record as it was at a version. Raises NotFound."""
+        ...
+
+    def made_since(self, customer_ids: Sequence[UUID], id: UUID, topic: str) -> Sequence[Made]:
+        """Records created for these customers since the newest event of a topic in a stream."""
+        ...
 
 
 class Meta(BaseModel):
@@ -36,7 +54,7 @@ class Marked:
         self.name, self.marker = name, marker
 
 
-def _aggregate_of(cls: type[BaseModel]) -> type[Aggregate] | None:
+def _kind_of(cls: type[BaseModel]) -> type[Aggregate] | None:
     for base in cls.__mro__:
         arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args", ())
         if arguments and isinstance(arguments[0], type):
@@ -61,7 +79,7 @@ class Command(BaseModel, Generic[A]):
     """One thing a caller may ask of one aggregate. The docstring is its summary everywhere."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    __slots__ = ("referred", "resolved")
+    __slots__ = ("gathered", "referred", "resolved")
 
     AGGREGATE: ClassVar[type[Aggregate]]
     NAME: ClassVar[str]
@@ -82,14 +100,21 @@ class Command(BaseModel, Generic[A]):
     """A slot, filled by dispatch: field → the dictionary entry that it names."""
     referred: ClassVar[dict[str, Referred]]
     """A slot, filled by dispatch: field → the record that it names."""
+    gathered: ClassVar[Any]
+    """A slot, filled by dispatch with what ``gather`` found."""
 
-    def __init_subclass__(cls, *, relaxes: bool = False, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, relaxes: bool = False, of: Any = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
 
     @classmethod
-    def __pydantic_init_subclass__(cls, *, relaxes: bool = False, **kwargs: Any) -> None:
-        kind = _aggregate_of(cls)
+    def __pydantic_init_subclass__(
+        cls, *, relaxes: bool = False, of: type[Aggregate] | None = None, **kwargs: Any
+    ) -> None:
+        kind = of or _kind_of(cls)
         if kind is None or relaxes or "[" in cls.__name__:
+            return
+        if kind in Trait.TRAITS:
+            OF_TRAITS.append(cls)
             return
         cls.AGGREGATE = kind
         cls.VERB = cls.__dict__.get("VERB") or _verb(cls.__name__, kind.KIND)
@@ -101,6 +126,18 @@ class Command(BaseModel, Generic[A]):
     def handle(self, aggregate: A, /) -> Iterable[Aggregate] | None:
         """Hand the request to the aggregate; return child aggregates created with it, if any."""
         raise NotImplementedError
+
+    def gather(self, aggregate: A, known: Known, /) -> Any:
+        """What the rules must know of other records; ``handle`` finds it in ``gathered``.
+
+        Raises DomainError where that cannot be had.
+        """
+        return None
+
+    @property
+    def part_id(self) -> UUID | None:
+        """The part of the aggregate that the command is about; None: the whole."""
+        return None
 
     def given(self, *without: str) -> dict[str, Any]:
         """The fields that the caller set."""
@@ -140,6 +177,27 @@ class Changes(Command[A]):
 def addressable_commands() -> dict[str, type[Command[Any]]]:
     """Those that have an address, be it that dispatch refuses them to whoever uses it."""
     return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE}
+
+
+OF_TRAITS: list[type[Command[Any]]] = []
+"""Commands declared for a trait, ``Changes[Archivable]``."""
+
+
+def bind_traits() -> None:
+    """Give every kind of aggregate the commands of its traits: ``customers/archive`` and so on."""
+    for command in OF_TRAITS:
+        trait = _kind_of(command)
+        assert trait is not None
+        for kind in having(trait):
+            verb = command.VERB or kebab(command.__name__)
+            if f"{kind.PLURAL}/{verb}" not in COMMANDS:
+                create_model(
+                    command.__name__ + kind.KIND,
+                    __base__=command,
+                    __module__=command.__module__,
+                    __doc__=command.__doc__,
+                    __cls_kwargs__={"of": kind},
+                )
 
 
 def remote_commands() -> dict[str, type[Command[Any]]]:

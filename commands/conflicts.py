@@ -6,12 +6,16 @@ they are accepted at the current version. That is a deviation from RFC 9110, sec
 would refuse them.
 """
 
+from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 from pydantic_core import to_jsonable_python
 
 from aggregates.base import Aggregate
 from aggregates.errors import VersionConflict
+from aggregates.events import Event, PartEvent
 from commands.ports import Codec, EventLog, NeedsIO
 from commands.requests import Request
 
@@ -37,19 +41,39 @@ def require_match(
         raise VersionConflict(aggregate.version, fields)
 
 
+def _written(event: Event, part_id: UUID | None) -> set[str]:
+    """Fields that an event has written of the part, or of the whole."""
+    of = event.part_id if isinstance(event, PartEvent) else None
+    return event.model_fields_set if of == part_id else set()
+
+
+def _part(events: Iterable[Event], part_id: UUID) -> SimpleNamespace:
+    """The part after these events: each field as it was written last."""
+    part = SimpleNamespace()
+    for event in events:
+        for name in _written(event, part_id):
+            setattr(part, name, getattr(event, name))
+    return part
+
+
 def _overlap(
     request: Request, aggregate: Aggregate, log: EventLog, codec: Codec
 ) -> dict[str, dict[str, Any]]:
     """Field → yours, theirs, original, of the fields that both have written."""
     seen = request.if_match or 0
     events = codec.read_all(log.stream(aggregate.id))
-    since = set().union(*(e.model_fields_set for e in events[seen:]))
-    then = type(aggregate).replay(aggregate.id, events[:seen])
+    part = request.command.part_id
+    since = set().union(*(_written(e, part) for e in events[seen:]))
+    now, then = (
+        (aggregate, type(aggregate).replay(aggregate.id, events[:seen]))
+        if part is None
+        else (_part(events, part), _part(events[:seen], part))
+    )
     yours = request.command.model_dump(mode="json", exclude_unset=True)
     return {
         name: {
             "yours": yours[name],
-            "theirs": to_jsonable_python(getattr(aggregate, name, None)),
+            "theirs": to_jsonable_python(getattr(now, name, None)),
             "original": to_jsonable_python(getattr(then, name, None)),
         }
         for name in sorted(since & yours.keys())

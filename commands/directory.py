@@ -109,8 +109,9 @@ class _Look:
 
     def _check_reference(self, name: str, ref: Ref, id: UUID) -> None:
         record = self._directory.refer(ref, id, self._max_age, self._offline)
-        if record is None:
-            self.errors.append(FieldError(name, "reference-unknown", id=str(id)))
+        wrong = "reference-unknown" if record is None else record.out_of_use()
+        if record is None or wrong is not None:
+            self.errors.append(FieldError(name, wrong or "", id=str(id)))
         else:
             self.referred[name] = Referred(record.KIND, id, record.root_customer_id)
 

@@ -214,6 +214,11 @@ class EventLog(Lookups, Protocol):
         """All events of several streams, in version order, in one round trip."""
         ...
 
+    def begun(self, customer_ids: Sequence[UUID], after: int, limit: int) -> Sequence[StoredEvent]:
+        """First events of streams that belonged to these customers when they began, from a
+        position on, in order."""
+        ...
+
     def receipts(self, command_ids: Sequence[UUID]) -> Mapping[UUID, StoredReceipt]:
         """Receipts of those commands that are stored."""
         ...

@@ -13,10 +13,12 @@ from pydantic import ValidationError
 from aggregates.base import Aggregate, Mark, Reservation
 from aggregates.errors import AlreadyExists, FieldError, Invalid, Rejected
 from aggregates.events import Event
-from commands.base import Command, Meta
+from aggregates.merge import CustomerMerged
+from commands.base import Command, Known, Meta
 from commands.conflicts import require_match
 from commands.directory import Directory
 from commands.identifiers import Numbers, uuid7
+from commands.known import Knowledge, survivor
 from commands.occurrence import Occurrence
 from commands.ports import (
     Append,
@@ -92,7 +94,12 @@ class Preparation:
         if command.CREATES and meta.incomplete:
             aggregate.incomplete = meta.incomplete
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
-        children = handled(command, aggregate)
+        known = Knowledge(self._log, self._repository, fresh=fresh, offline=offline)
+        try:
+            children = handled(command, aggregate, known)
+        except CustomerMerged as refusal:
+            survivor = self.survivor(type(aggregate), UUID(refusal.details["into_id"]))
+            raise CustomerMerged(into_id=str(survivor)) from None
         touched = [aggregate, *children]
         self._check_reasons(touched, request, caller)
         self._check_vacant(touched, offline)
@@ -141,14 +148,19 @@ class Preparation:
                 others = [id for id in marked if id != aggregate.id]
                 if others:
                     self._check_reserved(aggregate)
-                    raise vacant.rejection(existing_id=str(others[0]))
+                    existing = self.survivor(type(aggregate), others[0])
+                    raise vacant.rejection(existing_id=str(existing))
 
     def _check_reserved(self, aggregate: Aggregate) -> None:
         """Where a value is taken as it is, that is the better answer."""
         for claim in aggregate.reservations():
             holder = self.directory.holder(claim.scope, claim.value)
-            if holder not in (None, aggregate.id):
-                raise claim.rejection(existing_id=str(holder))
+            if holder is not None and holder != aggregate.id:
+                raise claim.rejection(existing_id=str(self.survivor(type(aggregate), holder)))
+
+    def survivor(self, kind: type[Aggregate], id: UUID) -> UUID:
+        """Who goes on for a record: itself, or whoever it was merged into in the end."""
+        return survivor(Knowledge(self._log, self._repository), kind, id)
 
     # The unit
 
@@ -167,7 +179,7 @@ class Preparation:
         sealing.begin(a.id for a in touched if a.version == len(a.pending))
         row = self._command_row(request, caller, own, sealing)
         events = tuple(self._event_rows(touched, request.meta, sealing, offline))
-        reserved, marked = _claims(touched)
+        reserved, marked = _claims([own, *_begun(touched[1:])])
         reserve = {r: id for r, id in reserved.items() if r not in held[0]}
         rejections = {self._key(r): r.rejection for r in reserve}
         reserve |= dict.fromkeys(uses, own.id)
@@ -236,8 +248,14 @@ class Preparation:
         return self._keys.lookup(claim.scope, claim.value)
 
 
-def handled(command: Command[Any], aggregate: Aggregate) -> list[Aggregate]:
-    """The children made by the command. A value that no event may hold is the request's fault."""
+def handled(command: Command[Any], aggregate: Aggregate, known: Known) -> list[Aggregate]:
+    """The others that the command makes or changes beside the aggregate.
+
+    A value that no event may hold is the request's fault.
+    """
+    if not command.CREATES:
+        aggregate.require_usable(command.VERB)
+    object.__setattr__(command, "gathered", command.gather(aggregate, known))
     try:
         return list(command.handle(aggregate) or ())
     except ValidationError as error:
@@ -264,6 +282,11 @@ def _held(aggregate: Aggregate) -> tuple[set[Reservation], set[Mark]]:
     if aggregate.version == 0:
         return set(), set()
     return set(aggregate.reservations()), set(aggregate.marks())
+
+
+def _begun(aggregates: Iterable[Aggregate]) -> Iterator[Aggregate]:
+    """Those that begin here: what a command changes beside them holds what it held before."""
+    return (a for a in aggregates if a.version == len(a.pending))
 
 
 def _claims(

@@ -8,13 +8,14 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from aggregates.base import Aggregate
-from aggregates.events import Created, Event
+from aggregates.base import Aggregate, Trait, having
+from aggregates.events import Created, Event, PartEvent
 from aggregates.values import with_changes
 
 R = TypeVar("R", bound="Row")
@@ -45,6 +46,10 @@ class Row:
     updated_at: datetime = BEGINNING
     number: str | None = None
     incomplete: tuple[str, ...] = ()
+    archived_at: datetime | None = None
+    """Since when it is out of use; lists hide it."""
+    withdrawn_at: datetime | None = None
+    """Since when it is taken back, as if it had never been entered; lists hide it."""
 
     def __init_subclass__(cls, table: str, details: type[BaseModel] | None = None) -> None:
         cls.table = table
@@ -80,18 +85,30 @@ def _annotations(cls: type[Row]) -> dict[str, Any]:
 
 
 class Projection(Generic[R]):
-    """A table, the aggregate whose events it folds, and the folds that are not mere copying."""
+    """A table, the aggregate whose events it folds, and the folds that are not mere copying.
+
+    A projection of a trait has a row for each *part* of the streams of every kind that has the
+    trait, such as each interaction with a customer, an opportunity or a ticket.
+    """
 
     registry: ClassVar[dict[str, "Projection[Any]"]] = {}
     """Table → projection."""
+    everywhere: ClassVar[dict[type[Event], Fold]] = {}
+    """Folds of traits' events that are the same in the rows of every kind with the trait."""
 
-    def __init__(self, row: type[R], of: type[Aggregate], *, revision: int = 1) -> None:
-        """``revision``: raise it when folds or fields change, and the table is rebuilt."""
-        self.row, self.aggregate, self.revision = row, of, revision
+    def __init__(
+        self, row: type[R], of: type[Aggregate], *, revision: int = 1, kind: str | None = None
+    ) -> None:
+        """``revision``: raise it when folds or fields change, and the table is rebuilt.
+
+        ``kind``: what one part is called, ``Interaction``, where ``of`` is a trait.
+        """
+        self.row, self.of, self.revision = row, of, revision
+        self.is_of_parts = of in Trait.TRAITS
+        self.kind = kind or of.KIND
         self.folds: dict[type[Event], Fold] = {}
-        self.copied: dict[type[Event], tuple[str, ...]] = {
-            e: tuple(n for n in e.model_fields if n in row.fields) for e in of.EVENTS.values()
-        }
+        self._uncopied: set[type[Event]] = set()
+        self._known: dict[type[Event], tuple[tuple[str, ...], Fold | None]] = {}
         Projection.registry[row.table] = self
 
     @property
@@ -99,9 +116,40 @@ class Projection(Generic[R]):
         return self.row.table
 
     @property
+    def aggregates(self) -> tuple[type[Aggregate], ...]:
+        """The kinds whose events it folds."""
+        return having(self.of) if self.is_of_parts else (self.of,)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Stored kinds of the streams that it folds."""
+        return frozenset(a.KIND for a in self.aggregates)
+
+    @property
+    def plural(self) -> str:
+        """Its name in routes."""
+        return self.table if self.is_of_parts else self.of.PLURAL
+
+    @cached_property
     def topics(self) -> frozenset[str]:
-        """Topics of the events it folds."""
-        return frozenset(self.aggregate.EVENTS)
+        """Topics of the events it folds; known once every aggregate is."""
+        events = ((t, e) for a in self.aggregates for t, e in a.EVENTS.items())
+        return frozenset(t for t, e in events if not self.is_of_parts or self._is_of_part(e))
+
+    def _is_of_part(self, event: type[Event]) -> bool:
+        return any(base in vars(self.of).values() for base in event.__mro__)
+
+    def part_of(self, event: Event) -> UUID:
+        """The id of the row that an event is folded into."""
+        if self.is_of_parts and isinstance(event, PartEvent):
+            return event.part_id
+        return event.envelope.stream_id
+
+    def begins(self, event: Event) -> bool:
+        """Whether the event is the first of its row, whenever it happened."""
+        if self.is_of_parts:
+            return isinstance(event, PartEvent) and event.BEGINS
+        return isinstance(event, Created)
 
     def on(
         self, event: type[E], *, copies: bool = True
@@ -111,24 +159,43 @@ class Projection(Generic[R]):
 
         def declare(fold: Callable[[R, E], R | None]) -> Fold:
             self.folds[event] = fold
+            self._known.clear()
             if not copies:
-                self.copied[event] = ()
+                self._uncopied.add(event)
             return fold
 
         return declare
 
+    def how(self, event: type[Event]) -> tuple[tuple[str, ...], Fold | None]:
+        """Fields that are copied from an event into the row, and the fold that follows."""
+        known = self._known.get(event)
+        if known is None:
+            known = self._known[event] = self._found(event)
+        return known
+
+    def _found(self, event: type[Event]) -> tuple[tuple[str, ...], Fold | None]:
+        """An event of a trait is folded as the trait's own is, unless the kind's own is named."""
+        family = event.__mro__
+        fold = next((f for e in family for f in [self.folds.get(e)] if f is not None), None)
+        if fold is None and not self.is_of_parts:
+            fold = next((self.everywhere[e] for e in family if e in self.everywhere), None)
+        leaves_alone = issubclass(event, PartEvent) and not self.is_of_parts
+        if leaves_alone or not self._uncopied.isdisjoint(family):
+            return (), fold
+        return tuple(n for n in event.model_fields if n in self.row.fields), fold
+
     def fold(self, row: R | None, event: Event) -> R | None:
         """The row after the event; None: there is none (yet, or any more)."""
         envelope = event.envelope
-        if isinstance(event, Created):
-            row = self.row(id=envelope.stream_id, created_at=envelope.occurred_at)
+        if self.begins(event):
+            row = self.row(id=self.part_of(event), created_at=envelope.occurred_at)
         elif row is None:
             return None
+        copied, fold = self.how(type(event))
         said = event.model_fields_set
-        changes = {n: getattr(event, n) for n in self.copied[type(event)] if n in said}
+        changes = {n: getattr(event, n) for n in copied if n in said}
         if changes.get("custom") is not None:
             changes["custom"] = with_changes(vars(row)["custom"], changes["custom"])
-        fold = self.folds.get(type(event))
         after: R | None = row.updated(**changes)
         if fold is not None and after is not None:
             after = fold(after, event)
@@ -137,3 +204,13 @@ class Projection(Generic[R]):
             after.position = max(row.position, envelope.position)
             after.updated_at = max(row.updated_at, envelope.occurred_at)
         return after
+
+
+def everywhere(event: type[Event]) -> Callable[[Fold], Fold]:
+    """Declare how the rows of every kind with a trait take one of its events."""
+
+    def declare(fold: Fold) -> Fold:
+        Projection.everywhere[event] = fold
+        return fold
+
+    return declare

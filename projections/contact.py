@@ -17,7 +17,7 @@ class ContactRow(Row, table="contacts", details=PersonDetails):
     retired: bool = False
 
 
-contacts = Projection(ContactRow, Contact, revision=2)
+contacts = Projection(ContactRow, Contact, revision=3)
 
 
 @contacts.on(Contact.Moved)

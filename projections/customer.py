@@ -15,9 +15,11 @@ class CustomerRow(Row, table="customers", details=CustomerDetails):
     tags: tuple[str, ...] = ()
     owner_id: UUID | None = None
     merged_into: UUID | None = None
+    absorbed: tuple[UUID, ...] = ()
+    """Customers that were merged into this one."""
 
 
-customers = Projection(CustomerRow, Customer, revision=2)
+customers = Projection(CustomerRow, Customer, revision=3)
 
 
 @customers.on(Customer.Tagged, copies=False)
@@ -28,3 +30,23 @@ def was_tagged(row: CustomerRow, event: Customer.Tagged) -> CustomerRow:
 @customers.on(Customer.Untagged, copies=False)
 def was_untagged(row: CustomerRow, event: Customer.Untagged) -> CustomerRow:
     return row.updated(tags=untagged(row.tags, event.tags))
+
+
+@customers.on(Customer.Merged)
+def merged(row: CustomerRow, event: Customer.Merged) -> CustomerRow:
+    return row.updated(merged_into=event.into_id)
+
+
+@customers.on(Customer.Unmerged)
+def unmerged(row: CustomerRow, event: Customer.Unmerged) -> CustomerRow:
+    return row.updated(merged_into=None)
+
+
+@customers.on(Customer.Absorbed)
+def absorbed(row: CustomerRow, event: Customer.Absorbed) -> CustomerRow:
+    return row.updated(absorbed=(*row.absorbed, event.merged_id))
+
+
+@customers.on(Customer.Separated)
+def separated(row: CustomerRow, event: Customer.Separated) -> CustomerRow:
+    return row.updated(absorbed=tuple(i for i in row.absorbed if i != event.merged_id))

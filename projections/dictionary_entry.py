@@ -17,7 +17,7 @@ class DictionaryEntryRow(Row, table="dictionary_entries"):
     retired: bool = False
 
 
-dictionary_entries = Projection(DictionaryEntryRow, DictionaryEntry)
+dictionary_entries = Projection(DictionaryEntryRow, DictionaryEntry, revision=2)
 
 
 @dictionary_entries.on(DictionaryEntry.Retired)

@@ -24,7 +24,7 @@ class OpportunityRow(Row, table="opportunities", details=OpportunityDetails):
     note: str | None = None
 
 
-opportunities = Projection(OpportunityRow, Opportunity)
+opportunities = Projection(OpportunityRow, Opportunity, revision=2)
 
 
 @opportunities.on(Opportunity.Advanced)

@@ -25,7 +25,7 @@ class TaskRow(Row, table="tasks", details=TaskDetails):
     closed_at: datetime | None = None
 
 
-tasks = Projection(TaskRow, Task)
+tasks = Projection(TaskRow, Task, revision=2)
 
 
 @tasks.on(Task.Rescheduled)

@@ -47,7 +47,7 @@ class TicketRow(Row, table="tickets", details=TicketDetails):
     callback_note: str | None = None
 
 
-tickets = Projection(TicketRow, Ticket)
+tickets = Projection(TicketRow, Ticket, revision=2)
 
 
 @tickets.on(Ticket.Opened)

@@ -12,7 +12,7 @@ class UserRow(Row, table="users", details=UserDetails):
     """Names of the user's API keys."""
 
 
-users = Projection(UserRow, User)
+users = Projection(UserRow, User, revision=2)
 
 
 @users.on(User.Disabled)

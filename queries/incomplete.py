@@ -78,7 +78,7 @@ def kinds() -> dict[str, str]:
     found: dict[str, str] = {}
     for projection in Projection.registry.values():
         kind = _kind(projection)
-        found |= {kind: kind, projection.aggregate.PLURAL: kind}
+        found |= {kind: kind, projection.plural: kind}
     return found
 
 
@@ -106,7 +106,7 @@ def _selects() -> Iterator[str]:
 
 
 def _kind(projection: Projection[Any]) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", projection.aggregate.KIND).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", projection.kind).lower()
 
 
 def _title(projection: Projection[Any]) -> str:

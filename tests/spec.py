@@ -4,19 +4,21 @@ Nothing here knows a database. Codes that a command names are those of the defau
 references are taken as good, because whether a record exists is dispatch's business.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from adapters.seeds import dictionaries
 from aggregates.base import Aggregate, Vacant
-from aggregates.errors import DomainError, FieldError, Invalid
+from aggregates.errors import DomainError, FieldError, Invalid, NotFound
 from aggregates.events import Event
+from aggregates.merge import Made
 from aggregates.values import Code, CodeEntry, Money, Ref, Referred
 from commands.base import Command
 from commands.preparation import handled
 
+A = TypeVar("A", bound=Aggregate)
 RECORD = UUID("00000000-0000-7000-8000-000000000001")
 """The id of the record that examples are about."""
 
@@ -62,11 +64,43 @@ def cny(amount: str) -> Money:
     return Money.model_validate({"amount": amount, "currency": "CNY"})
 
 
+class Neighbours:
+    """What a command can find out of other records: those given, else one without a history."""
+
+    def __init__(self, own: Sequence[Event], *others: Aggregate) -> None:
+        self._own, self._others = own, {other.id: other for other in others}
+        self.made: tuple[Made, ...] = ()
+
+    def get(self, kind: type[A], id: UUID) -> A:
+        other = self._others.get(id) or kind(id)
+        if not isinstance(other, kind):
+            raise NotFound(kind.KIND, id)
+        return other.copy()
+
+    def at(self, kind: type[A], id: UUID, version: int) -> A:
+        return kind.replay(id, self._own[:version])
+
+    def made_since(self, customer_ids: Sequence[UUID], id: UUID, topic: str) -> Sequence[Made]:
+        return self.made
+
+
 class Given:
     """A record to which these events have happened."""
 
-    def __init__(self, events: Iterable[Event], codes: Mapping[tuple[str, str], CodeEntry]) -> None:
+    def __init__(
+        self,
+        events: Iterable[Event],
+        codes: Mapping[tuple[str, str], CodeEntry],
+        others: tuple[Aggregate, ...] = (),
+    ) -> None:
         self._events, self._codes = tuple(events), codes
+        self._known = Neighbours(self._events, *others)
+
+    def beside(self, *others: Aggregate, made: tuple[Made, ...] = ()) -> "Given":
+        """Also these records, and what was made since a merge."""
+        twin = Given(self._events, self._codes, others)
+        twin._known.made = made
+        return twin
 
     def and_code(self, dictionary: str, code: str, **known: str) -> "Given":
         """Also an entry that the organisation has added to a dictionary."""
@@ -79,7 +113,7 @@ class Given:
         before = aggregate.state()
         try:
             resolve(command, self._codes)
-            children = handled(command, aggregate)
+            children = handled(command, aggregate, self._known)
         except DomainError as refusal:
             assert not aggregate.pending, f"refused, but recorded {aggregate.pending}"
             assert aggregate.state() == before, "refused, but changed the record"

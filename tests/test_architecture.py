@@ -92,7 +92,7 @@ def defines_an_aggregate(module: ast.Module) -> bool:
     bases = (
         ast.unparse(base)
         for node in module.body
-        if isinstance(node, ast.ClassDef)
+        if isinstance(node, ast.ClassDef) and not node.keywords  # is_trait=True
         for base in node.bases
     )
     return any(base.split(".")[-1] == "Aggregate" for base in bases)

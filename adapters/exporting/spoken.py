@@ -27,7 +27,7 @@ class Spoken:
         records: Records,
         scope: Scope,
     ) -> None:
-        self._kind, self._language = projection.aggregate.KIND, language
+        self._kind, self._language = projection.kind, language
         self._book = texts.of(language)
         self._meanings = meanings(self._kind)
         self._asking = (reader, records, scope)

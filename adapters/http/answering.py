@@ -56,8 +56,9 @@ class Reads:
         scope, given = await self.scope(request), asked(request)
         record = identified(id)
         moment = await self.reading.moment(given)
-        if given.after:
-            await self.reading.ready([projection.table], given, NOW)
+        if given.after or projection.is_of_parts:
+            at = moment if projection.is_of_parts else NOW
+            await self.reading.ready([projection.table], given, at)
         row = await self.reading.read(self.row, projection, scope, record, moment)
         return _single(row)
 
@@ -68,10 +69,12 @@ class Reads:
         """
         if isinstance(moment, Now):
             row = self.rows.one(projection.row, scope, id)
-            if row is not None and not self.records.is_newer(row):
+            if row is not None and (projection.is_of_parts or not self.records.is_newer(row)):
                 return row
+        if projection.is_of_parts:
+            return self._part(projection, scope, id, moment)
         if not self.rows.sees(projection.row, scope, id):
-            raise NotFound(projection.aggregate.KIND, id)
+            raise NotFound(projection.kind, id)
         try:
             return self.folded(projection, id, moment)
         except RecordUnreadable:
@@ -97,6 +100,13 @@ class Reads:
                 return row
         return row if last is row else row.updated(merged_into=last.id)
 
+    def _part(self, projection: Projection[Any], scope: Scope, id: UUID, moment: Moment) -> Row:
+        """From the view alone: a part's id does not say in which stream it is."""
+        row = self.rows.one(projection.row, scope, id, moment)
+        if row is None:
+            raise NotFound(projection.kind, id)
+        return row
+
     async def by_external(
         self, request: Request, projection: Projection[Any], system: str, id: str
     ) -> Response:
@@ -104,12 +114,12 @@ class Reads:
         moment = await self.reading.moment(given)
         await self.reading.ready([projection.table], given, moment)
         if "\x00" in system + id:
-            raise NotFound(projection.aggregate.KIND, f"{system}/{id}")
+            raise NotFound(projection.kind, f"{system}/{id}")
         row = await self.reading.read(
             self.rows.by_external, projection.row, scope, moment, system, id
         )
         if row is None:
-            raise NotFound(projection.aggregate.KIND, f"{system}/{id}")
+            raise NotFound(projection.kind, f"{system}/{id}")
         return _single(row)
 
     async def query(self, request: Request, query: type[Query[Any]]) -> Response:

@@ -137,7 +137,7 @@ class Exports:
         self._unfinished -= 1
 
     def _title(self, projection: Projection[Any], language: str) -> str:
-        texts = self._context.texts.of(language).aggregate(projection.aggregate.KIND)
+        texts = self._context.texts.of(language).aggregate(projection.kind)
         return str(texts.get("plural") or projection.table)
 
     def _headers(self, wanted: Wanted) -> dict[str, str]:

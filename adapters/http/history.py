@@ -50,7 +50,8 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     routes, histories = APIRouter(), Histories(context)
     item = schemas.named("HistoryItem", _ITEM)
     for _, projection in sorted(Projection.registry.items()):
-        _add_route(routes, histories, projection, item)
+        if not projection.is_of_parts:
+            _add_route(routes, histories, projection, item)
     return routes
 
 
@@ -60,7 +61,7 @@ def _add_route(
     async def history(request: Request) -> Response:
         return await histories.answer(request, projection)
 
-    plural = projection.aggregate.PLURAL
+    plural = projection.plural
     page = parameters.page(item, next=parameters.NEXT)
     routes.add_api_route(
         f"/v1/{plural}/{{id}}/history",
@@ -123,10 +124,10 @@ class Histories:
         language: str,
     ) -> dict[str, Any]:
         if not self._rows.sees(projection.row, scope, id):
-            raise NotFound(projection.aggregate.KIND, id)
+            raise NotFound(projection.kind, id)
         steps = list(self._records.steps(projection, id, moment))
         if not steps:
-            raise NotFound(projection.aggregate.KIND, id)
+            raise NotFound(projection.kind, id)
         begin = 0 if behind is None else _behind(steps, behind)
         shown = steps[begin : begin + limit]
         names = Names(self._rows, self._records, scope)

@@ -52,7 +52,7 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
 
 def homes(projection: Projection[Any]) -> tuple[str, ...]:
     """Where a table is read: under its name, and as commands write it, ``dictionary-entries``."""
-    table, plural = projection.table, projection.aggregate.PLURAL
+    table, plural = projection.table, projection.plural
     is_other = plural != table and plural.replace("-", "_") == table
     return (f"/v1/{table}", f"/v1/{plural}") if is_other else (f"/v1/{table}",)
 

@@ -39,7 +39,7 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
 def _add_route(
     routes: APIRouter, wholes: "Wholes", projection: Projection[Any], schemas: openapi.Schemas
 ) -> None:
-    plural, name = projection.aggregate.PLURAL, f"{projection.aggregate.KIND}360"
+    plural, name = projection.plural, f"{projection.kind}360"
     schema = schemas.named(name, _schema(projection, wholes.parts, schemas))
     routes.add_api_route(
         f"/v1/{plural}/{{id}}/360",
@@ -68,7 +68,7 @@ class Wholes:
 
     def __init__(self, reads: Reads, projection: Projection[Any]) -> None:
         self._reads, self._projection = reads, projection
-        self.parts = parts(projection.aggregate.KIND)
+        self.parts = parts(projection.kind)
         self._tables = sorted({projection.table, *(part.row.table for part in self.parts)})
 
     async def answer(self, request: Request) -> Response:

@@ -124,6 +124,13 @@ class Rehearsal:
         both = {key: {*real.get(key, ()), *self._marks.get(key, ())} for key in keys}
         return {key: tuple(sorted(streams)) for key, streams in both.items() if streams}
 
+    def begun(self, customer_ids: Sequence[UUID], after: int, limit: int) -> Sequence[StoredEvent]:
+        first = (
+            events[0] for events in self._streams.values() if events and events[0].version == 1
+        )
+        own = [e for e in first if e.customer_id in customer_ids and e.position > after]
+        return [*self._log.begun(customer_ids, after, limit), *own][:limit]
+
     def receipts(self, command_ids: Sequence[UUID]) -> Mapping[UUID, StoredReceipt]:
         own = {id: self._receipts[id] for id in command_ids if id in self._receipts}
         return {**self._log.receipts([id for id in command_ids if id not in own]), **own}

@@ -61,9 +61,7 @@ def test_a_table_is_read_under_the_name_that_commands_use_too(service: Service) 
     assert "get" in paths["/v1/dictionary_entries"]
     assert "/v1/dictionary-entries" not in paths
     for projection in Projection.registry.values():
-        plural = service.client.get(
-            f"/v1/{projection.aggregate.PLURAL}", params={"after": position}
-        )
+        plural = service.client.get(f"/v1/{projection.plural}", params={"after": position})
         assert plural.status_code == 200
 
 

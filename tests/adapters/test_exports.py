@@ -200,7 +200,7 @@ def test_every_table_is_exported_in_both_formats(parts: Served, client: httpx.Cl
     customer(parts, "上海测试有限公司")
     parts.caught_up()
     for table, projection in Projection.registry.items():
-        for home in {table, projection.aggregate.PLURAL, table.replace("_", "-")}:
+        for home in {table, projection.plural, table.replace("_", "-")}:
             listed = got(client, f"/v1/{home}", limit=1000)["items"]
             found = exported(client, f"/v1/{home}.csv")
             assert [r["id"] for r in found] == [r["id"] for r in listed], home

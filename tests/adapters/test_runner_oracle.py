@@ -123,7 +123,7 @@ def compare(world: World, ids: set[UUID], positions: range) -> None:
     events = world.events(ids)
     for projection in world.projections:
         view = View(projection)
-        kind = projection.aggregate.EVENTS.values()
+        kind = projection.of.EVENTS.values()
         mine = {s: e for s, e in events.items() if type(e[0]) in kind}
         assert world.rows(view, mine) == rows_of(projection, mine, None)
         for position in positions:

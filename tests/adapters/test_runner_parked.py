@@ -57,7 +57,10 @@ def break_at(sales: Projection[Any], stage: str) -> Callable[[], None]:
             raise BadDay(f"cannot fold {stage}")
         return row.updated(amount_of_advances=row.amount_of_advances + 1)
 
-    return lambda: sales.folds.update({Opportunity.Advanced: lambda row, event: row})
+    def mend() -> None:
+        sales.on(Opportunity.Advanced)(lambda row, event: row)
+
+    return mend
 
 
 def expected(world: World, projection: Projection[Any], *ids: UUID) -> Any:

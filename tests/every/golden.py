@@ -58,7 +58,7 @@ def revisions(kind: str) -> dict[str, int]:
 
 
 def _projections(of: type[Aggregate]) -> list[Projection[Any]]:
-    return [p for p in Projection.registry.values() if p.aggregate is of]
+    return [p for p in Projection.registry.values() if of in p.aggregates and not p.is_of_parts]
 
 
 def refreshed(corpus: dict[str, Any]) -> dict[str, Any]:

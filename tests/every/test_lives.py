@@ -16,13 +16,13 @@ from adapters import registry
 from adapters.seeds import LOCAL
 from aggregates.base import Aggregate
 from aggregates.errors import DomainError, kebab
-from aggregates.events import Created, Envelope, Event
+from aggregates.events import Created, Envelope, Event, PartEvent
 from commands.base import COMMANDS, Command, Meta
 from commands.ports import Snapshot
 from commands.preparation import handled
 from commands.requests import Caller, Request
 from projections.base import BEGINNING, Projection
-from tests.spec import RECORD, default_codes, resolve
+from tests.spec import RECORD, Neighbours, default_codes, resolve
 from tests.strategies import World, instances, models
 from tests.write_side import WriteSide, opening, registration, write_side_on
 
@@ -54,7 +54,7 @@ def commands_of(kind: str, *, creates: bool) -> list[type[Command]]:
 
 def projections_of(kind: str) -> list[Projection]:
     of = Aggregate.registry[kind]
-    return [p for p in Projection.registry.values() if p.aggregate is of]
+    return [p for p in Projection.registry.values() if p.of is of]
 
 
 def asked(kind: str, world: World = WORLD) -> st.SearchStrategy[list[Command]]:
@@ -75,7 +75,7 @@ def lived(kind: str, commands: list[Command]) -> tuple[Aggregate, list[Event]]:
         before = aggregate.copy()
         try:
             resolve(command, default_codes())
-            handled(command, aggregate)
+            handled(command, aggregate, Neighbours(aggregate.pending))
         except DomainError:
             assert aggregate.state() == before.state()
             assert aggregate.version == before.version
@@ -168,8 +168,11 @@ def test_every_event_is_projected_or_listed(kind: str) -> None:
     assert projections_of(kind), f"nobody can read a {kind}"
     for projection in projections_of(kind):
         for topic, event in Aggregate.registry[kind].EVENTS.items():
-            copied = set(projection.copied[event]) - {"number", "incomplete"}
-            is_projected = bool(copied) or event in projection.folds
+            if issubclass(event, PartEvent):
+                assert any(topic in p.topics for p in Projection.registry.values() if p.is_of_parts)
+                continue
+            copied, fold = projection.how(event)
+            is_projected = bool({*copied} - {"number", "incomplete"}) or fold is not None
             is_listed = topic in UNPROJECTED.get(projection.table, set())
             assert is_projected != is_listed, topic
 
@@ -259,6 +262,8 @@ def _check_stored(side: WriteSide, kind: str, id: UUID) -> None:
     assert _known(replayed) == _known(live)
     assert replayed.version == live.version == len(events)
     sealed = side.mapper.seal_state(replayed)
+    if len({event.envelope.customer_id for event in events}) > 1:
+        return  # moved to a customer that may have no key: then there is no snapshot
     assert sealed is not None
     snapshot = Snapshot(id, replayed.version, of.REVISION, sealed)
     assert side.mapper.open_state(of, snapshot) == replayed.state()

@@ -22,6 +22,7 @@ from projections.base import Projection
 registry.load()
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = Texts()
+PARTS = sorted({p.kind for p in Projection.registry.values() if p.is_of_parts})
 KINDS = sorted(
     kind
     for kind, of in Aggregate.registry.items()
@@ -73,12 +74,24 @@ def test_every_field_has_a_label(kind: str, language: str) -> None:
         if command.AGGREGATE is aggregate:
             named |= {*fields(command)} | {f"meta.{n}" for n in Meta.model_fields}
     for projection in Projection.registry.values():
-        if projection.aggregate is aggregate:
+        if projection.of is aggregate:
             named |= projection.row.fields.keys()
     spoken = TEXTS.of(language)
     known = spoken.aggregate(kind)["fields"] | spoken.base["fields"]
     parts_of_values = {f"{n}.{p}" for n in named for p in ("amount", "currency")}
     assert sorted(named - known.keys() - parts_of_values) == []
+
+
+@both
+@pytest.mark.parametrize("kind", PARTS)
+def test_every_part_has_a_name_and_labels(kind: str, language: str) -> None:
+    [row] = [p.row for p in Projection.registry.values() if p.kind == kind]
+    spoken = TEXTS.of(language)
+    tree = spoken.aggregate(kind)
+    assert is_said(tree["label"])
+    assert is_said(tree["plural"])
+    known = tree["fields"] | spoken.base["fields"]
+    assert sorted(row.fields.keys() - known.keys()) == []
 
 
 @both
@@ -98,7 +111,7 @@ def test_every_event_has_a_sentence_of_things_it_knows(event: Any, language: str
     kind = event.TOPIC.partition(".")[0]
     phrase = TEXTS.of(language).aggregate(kind)["events"][event.__name__]
     assert is_said(phrase)
-    rows = [p.row.fields for p in Projection.registry.values() if kind == p.aggregate.KIND]
+    rows = [p.row.fields for p in Projection.registry.values() if kind == p.kind]
     for place in places(phrase):
         where, _, field = place.rpartition(".")
         if where:

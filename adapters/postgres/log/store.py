@@ -27,6 +27,10 @@ _LOG = (
     f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE position > %s"
     " AND position <= least(%s::bigint, (SELECT position FROM backstory.head))"
 )
+_BEGUN = (
+    f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE customer_id = ANY (%s)"
+    " AND position > %s AND version = 1 ORDER BY position LIMIT %s"
+)
 _RECEIPTS = (
     "SELECT c.command_id, c.stream_id, c.version, coalesce(e.position, 0), c.status, c.fingerprint"
     " FROM backstory.commands c LEFT JOIN backstory.events e USING (stream_id, version)"
@@ -170,6 +174,11 @@ class PostgresLog:
             after = events[-1].position
 
     # What the write side looks up: whatever is committed
+
+    def begun(self, customer_ids: Sequence[UUID], after: int, limit: int) -> list[StoredEvent]:
+        """First events of streams that belonged to these customers when they began, from a
+        position on, in order."""
+        return self._reader.events(_BEGUN, [list(customer_ids), after, limit])
 
     def stream(
         self, stream_id: UUID, *, after: int = 0, upto: int | None = None, limit: int | None = None

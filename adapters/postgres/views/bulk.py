@@ -17,8 +17,9 @@ from adapters.postgres.views.cells import HEADER, TRAILER
 from adapters.postgres.views.columns import Column
 from adapters.postgres.views.decoding import EventReader, decode, is_passing
 from adapters.postgres.views.parked import park, skipped
+from adapters.postgres.views.parts import by_part
 from adapters.postgres.views.tables import VERSION_COLUMNS, View, names
-from adapters.postgres.views.versions import Poison, position_of, refold, stream_of
+from adapters.postgres.views.versions import Item, Poison, position_of, refold, stream_of
 from commands.ports import StoredEvent
 
 BATCH = 5_000
@@ -41,8 +42,9 @@ class BulkRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The streams whose ids are from ``first`` on and before ``last``."""
+    """The streams of a kind whose ids are from ``first`` on and before ``last``."""
 
+    kind: str
     first: UUID
     last: UUID | None
     """None: all the rest."""
@@ -50,10 +52,13 @@ class Slice:
 
 def slices(connection: psycopg.Connection, view: View, head: int) -> list[Slice]:
     """The view's streams in slices of about the same number of events."""
-    wanted = (view.projection.aggregate.KIND, head, SLICE)
-    found = [row[0] for row in connection.execute(_BORDERS, wanted)]
+    return [s for kind in sorted(view.projection.kinds) for s in _slices(connection, kind, head)]
+
+
+def _slices(connection: psycopg.Connection, kind: str, head: int) -> list[Slice]:
+    found = [row[0] for row in connection.execute(_BORDERS, (kind, head, SLICE))]
     borders = list(dict.fromkeys([UUID(int=0), *found]))
-    return [Slice(a, b) for a, b in pairwise([*borders, None]) if a is not None]
+    return [Slice(kind, a, b) for a, b in pairwise([*borders, None]) if a is not None]
 
 
 def load(
@@ -105,16 +110,23 @@ class Folding:
         items = decode(self._reader, stored)
         if self._skipped:
             items = [i for i in items if position_of(i) not in self._skipped]
-        fold, encoder = self._view.projection.fold, self._view.encoder
-        for stream_id, of_stream in groupby(items, key=stream_of):
-            folded = refold(fold, list(of_stream))
+        projection, encoder = self._view.projection, self._view.encoder
+        for row_id, of_row in self._rows(items):
+            folded = refold(projection.fold, of_row, projection.begins)
             if folded.poison is not None:
-                self.poisoned[stream_id] = folded.poison
-            lines, last = encoder.versions(stream_id, folded.versions)
+                self.poisoned[stream_of(of_row[0])] = folded.poison
+            lines, last = encoder.versions(row_id, folded.versions)
             yield from lines
             if folded.state.row is not None and last is not None:
                 newest.append(self._start)
                 newest += last.cells
+
+    def _rows(self, items: Sequence[Item]) -> Iterator[tuple[UUID, Sequence[Item]]]:
+        for stream_id, of_stream in groupby(items, key=stream_of):
+            if self._view.projection.is_of_parts:
+                yield from by_part(self._view.projection, of_stream).items()
+            else:
+                yield stream_id, list(of_stream)
 
 
 def _whole_streams(
@@ -122,7 +134,10 @@ def _whole_streams(
 ) -> Iterator[list[StoredEvent]]:
     """Events in batches, ordered by stream, none of which ends within a stream."""
     connection.execute("SET LOCAL enable_seqscan = off")
-    query, values = _STREAMS, [view.projection.aggregate.KIND, head, of.first]
+    query, values = _STREAMS, [of.kind, head, of.first]
+    if view.projection.is_of_parts:
+        query += " AND topic = ANY (%s)"
+        values.append(sorted(view.projection.topics))
     if of.last is not None:
         query += " AND stream_id < %s"
         values.append(of.last)

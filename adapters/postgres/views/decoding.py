@@ -45,4 +45,4 @@ def _decode_one(reader: EventReader, stored: StoredEvent) -> Item:
     except Exception as error:
         if is_passing(error):
             raise
-        return Undecodable(stored.stream_id, stored.version, stored.position, error)
+        return Undecodable(stored.topic, stored.stream_id, stored.version, stored.position, error)

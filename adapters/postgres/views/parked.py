@@ -8,9 +8,10 @@ from uuid import UUID
 import psycopg
 
 from adapters.postgres.views.tables import View
-from adapters.postgres.views.versions import Item, position_of
+from adapters.postgres.views.versions import Item, position_of, stream_of
 
 Streams = Mapping[UUID, Sequence[Item]]
+"""Row (stream, or part of one) → events in log order."""
 
 _LONGEST_ERROR = 2_000
 _IN_THE_WAY = """
@@ -82,13 +83,13 @@ class InTheWay:
         return (view.key, stream_id) in self._parked
 
     def without(self, view: View, streams: Streams, *, even_parked: bool = False) -> Streams:
-        """The streams less those that are parked, and less the events that are skipped."""
+        """The rows less those of parked streams, and less the events that are skipped."""
         if not self._parked and not self._skipped:
             return streams
         left = {
             s: [i for i in items if (view.name, position_of(i)) not in self._skipped]
             for s, items in streams.items()
-            if even_parked or not self.is_parked(view, s)
+            if even_parked or not self.is_parked(view, stream_of(items[0]))
         }
         return {s: items for s, items in left.items() if items}
 

@@ -27,7 +27,7 @@ def retry(
         try:
             with connection.transaction():
                 folded = projector.refolded(connection, view, track.position, [stream_id])
-                projector.write(connection, view, folded)
+                projector.write(connection, view, folded, dict.fromkeys(folded, stream_id))
         except Exception as error:
             if is_passing(error):
                 raise

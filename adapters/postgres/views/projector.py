@@ -12,15 +12,18 @@ from adapters.postgres.views import tracking
 from adapters.postgres.views.decoding import EventReader, decode, is_passing
 from adapters.postgres.views.log_source import LogSource
 from adapters.postgres.views.parked import InTheWay, Streams, park
+from adapters.postgres.views.parts import by_part
 from adapters.postgres.views.rows import ViewRows
 from adapters.postgres.views.tables import View
 from adapters.postgres.views.versions import (
     Folded,
     Item,
     StreamState,
+    Undecodable,
     extend,
     position_of,
     refold,
+    stream_of,
     version_of,
 )
 from commands.ports import StoredEvent
@@ -38,7 +41,12 @@ class Batch:
     """Kind → stream → events in log order."""
 
     def of(self, view: View) -> Streams:
-        return self.items.get(view.projection.aggregate.KIND, {})
+        """Row → events that are folded into it, in log order."""
+        streams = [self.items[k] for k in sorted(view.projection.kinds) if k in self.items]
+        if not view.projection.is_of_parts:
+            return streams[0] if streams else {}
+        items = (i for of_kind in streams for of_stream in of_kind.values() for i in of_stream)
+        return by_part(view.projection, items)
 
 
 class Projector:
@@ -71,7 +79,7 @@ class Projector:
         self, views: Sequence[View], start: int, end: int, stored: Sequence[StoredEvent]
     ) -> Batch:
         """Decode, each event once, what these views fold."""
-        kinds = {v.projection.aggregate.KIND for v in views}
+        kinds = frozenset().union(*(v.projection.kinds for v in views))
         wanted = [e for e in stored if e.kind in kinds]
         items: dict[str, dict[UUID, list[Item]]] = defaultdict(lambda: defaultdict(list))
         for event, item in zip(wanted, decode(self._reader, wanted), strict=True):
@@ -99,23 +107,26 @@ class Projector:
                 self._fold(connection, view, batch.end, left)
 
     def _fold(self, connection: psycopg.Connection, view: View, end: int, streams: Streams) -> None:
-        known = [s for s, items in streams.items() if version_of(items[0]) > 1]
+        known = [r for r, items in streams.items() if not _begins(view, items[0])]
         states = self.rows(view).states(connection, known)
         folded: dict[UUID, Folded] = {}
-        late: list[UUID] = []
-        for stream_id, items in streams.items():
-            state = states.get(stream_id) or StreamState()
+        late: dict[UUID, UUID] = {}
+        for row_id, items in streams.items():
+            state = states.get(row_id) or StreamState()
             extended = extend(view.projection.fold, state, items)
             if extended is None:
-                late.append(stream_id)
+                late[row_id] = stream_of(items[0])
             else:
-                folded[stream_id] = extended
-        self.write(connection, view, folded | self.refolded(connection, view, end, late))
+                folded[row_id] = extended
+        refolded = self.refolded(connection, view, end, [*dict.fromkeys(late.values())])
+        folded |= {r: f for r, f in refolded.items() if r in late}
+        origins = {r: stream_of(items[0]) for r, items in streams.items()}
+        self.write(connection, view, folded, origins)
 
     def refolded(
         self, connection: psycopg.Connection, view: View, end: int, streams: Sequence[UUID]
     ) -> dict[UUID, Folded]:
-        """Streams folded anew, from their first event up to the position."""
+        """Rows of streams folded anew, from the first event up to the position."""
         if not streams:
             return {}
         history = self._log.streams(streams)
@@ -123,15 +134,24 @@ class Projector:
         whole = self.batch([view], 0, end, stored).of(view)
         in_the_way = InTheWay(connection, [view], streams)
         whole = in_the_way.without(view, whole, even_parked=True)
-        return {s: refold(view.projection.fold, items) for s, items in whole.items()}
+        fold, begins = view.projection.fold, view.projection.begins
+        return {r: refold(fold, items, begins) for r, items in whole.items()}
 
     def write(
-        self, connection: psycopg.Connection, view: View, folded: Mapping[UUID, Folded]
+        self,
+        connection: psycopg.Connection,
+        view: View,
+        folded: Mapping[UUID, Folded],
+        origins: Mapping[UUID, UUID],
     ) -> None:
-        """Write rows, and park what could not be folded."""
+        """Write rows, and park the streams of those that could not be folded.
+
+        ``origins``: row → stream; a row that is not in it is its stream's.
+        """
         self.rows(view).write(connection, folded)
-        for stream_id, one in folded.items():
+        for row_id, one in folded.items():
             if one.poison is not None:
+                stream_id = origins.get(row_id, row_id)
                 self._park(connection, view, stream_id, one.poison.position, one.poison.error)
 
     def _fold_carefully(
@@ -156,21 +176,22 @@ class Projector:
         streams: list[tuple[UUID, Sequence[Item]]],
         error: Exception,
     ) -> None:
-        stream_id, items = streams[0]
+        row_id, items = streams[0]
         if len(streams) > 1:
             half = len(streams) // 2
             self._fold_carefully(connection, view, end, dict(streams[:half]))
             self._fold_carefully(connection, view, end, dict(streams[half:]))
         elif len(items) > 1:
-            self._fold_singly(connection, view, stream_id, items)
+            self._fold_singly(connection, view, row_id, items)
         else:
-            self._park(connection, view, stream_id, position_of(items[0]), error)
+            self._park(connection, view, stream_of(items[0]), position_of(items[0]), error)
 
     def _fold_singly(
-        self, connection: psycopg.Connection, view: View, stream_id: UUID, items: Sequence[Item]
+        self, connection: psycopg.Connection, view: View, row_id: UUID, items: Sequence[Item]
     ) -> None:
+        stream_id = stream_of(items[0])
         for item in items:
-            self._fold_carefully(connection, view, position_of(item), {stream_id: [item]})
+            self._fold_carefully(connection, view, position_of(item), {row_id: [item]})
             if InTheWay(connection, [view], [stream_id]).is_parked(view, stream_id):
                 return
 
@@ -190,3 +211,10 @@ class Projector:
         if view not in self._rows:
             self._rows[view] = ViewRows(view)
         return self._rows[view]
+
+
+def _begins(view: View, item: Item) -> bool:
+    """Whether nothing can have been folded into the item's row before."""
+    if isinstance(item, Undecodable) or not view.projection.is_of_parts:
+        return version_of(item) == 1
+    return view.projection.begins(item)

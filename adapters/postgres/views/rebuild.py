@@ -202,7 +202,7 @@ class Rebuilder:
                 self._stopping.wait(0.1)
 
     def _next(self, view: View, start: int, head: int) -> Batch:
-        stored = self._log.log(start, head, BATCH, kinds=[view.projection.aggregate.KIND])
+        stored = self._log.log(start, head, BATCH, kinds=sorted(view.projection.kinds))
         end = stored[-1].position if len(stored) == BATCH else head
         return self._projector.batch([view], start, end, stored)
 

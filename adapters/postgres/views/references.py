@@ -15,7 +15,7 @@ MERGED = "merged_into"
 def mergeable() -> dict[str, Projection[Any]]:
     """Kind → projection, of records that can be merged into others."""
     found = (p for p in Projection.registry.values() if MERGED in p.row.fields)
-    return {p.aggregate.KIND: p for p in found}
+    return {p.kind: p for p in found}
 
 
 _known: dict[tuple[type[Row], str], tuple[str, ...]] = {}

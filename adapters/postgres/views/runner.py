@@ -205,7 +205,7 @@ class ProjectionRunner:
         group, start, ceiling = lead.last_group(behind if head is None else head.position)
         if ceiling <= start:
             return False
-        kinds = sorted({v.projection.aggregate.KIND for v in group})
+        kinds = sorted(frozenset().union(*(v.projection.kinds for v in group)))
         stored = self._log.log(start, ceiling, self._batch, kinds=kinds)
         end = stored[-1].position if len(stored) == self._batch else ceiling
         batch = self._projector.batch(group, start, end, stored)

@@ -84,7 +84,7 @@ class View:
         """Changes whenever the tables must be made anew."""
         made_of = [
             _FORMAT,
-            self.projection.aggregate.KIND,
+            self.projection.kind,
             [(c.name, c.type) for c in self.columns],
         ]
         digest = sha256(json.dumps(made_of).encode()).hexdigest()[:16]

@@ -16,12 +16,15 @@ from projections.base import Row
 
 BOTH, RECORDED, OCCURRED = 0, 1, 2
 Fold = Callable[[Row | None, Event], Row | None]
+Begins = Callable[[Event], bool]
+"""Whether an event is the first of its row, whenever it happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
     """A stored event that could not be read."""
 
+    topic: str
     stream_id: UUID
     version: int
     position: int
@@ -115,19 +118,23 @@ def extend(fold: Fold, state: StreamState, items: Sequence[Item]) -> Folded | No
     return Folded(StreamState(row, recorded, newest, split), versions, poison)
 
 
-def refold(fold: Fold, items: Sequence[Item]) -> Folded:
-    """All events of a stream, in log order."""
+def is_creation(event: Event) -> bool:
+    return isinstance(event, Created)
+
+
+def refold(fold: Fold, items: Sequence[Item], begins: Begins = is_creation) -> Folded:
+    """All events of a stream, or of one part of it, in log order."""
     straight = extend(fold, StreamState(), items)
     if straight is not None:
         straight.replaces = True
         return straight
     events, recorded, poison = _in_log_order(fold, items)
     try:
-        occurred = _in_occurred_order(fold, events)
+        occurred = _in_occurred_order(fold, events, begins)
     except Exception as error:
-        events = events[: _failing_prefix(fold, events) - 1]
+        events = events[: _failing_prefix(fold, events, begins) - 1]
         poison = Poison(position_of(items[len(events)]), error)
-        return _parted(recorded[: len(events)], _in_occurred_order(fold, events), poison)
+        return _parted(recorded[: len(events)], _in_occurred_order(fold, events, begins), poison)
     return _parted(recorded, occurred, poison)
 
 
@@ -155,19 +162,19 @@ def _in_log_order(
     return events, versions, None
 
 
-def in_occurred_order(events: Sequence[Event]) -> list[Event]:
+def in_occurred_order(events: Sequence[Event], begins: Begins = is_creation) -> list[Event]:
     """As they happened: the creation first whatever its date, then by instant and position."""
     return sorted(
         events,
-        key=lambda e: (not isinstance(e, Created), e.envelope.occurred_at, e.envelope.position),
+        key=lambda e: (not begins(e), e.envelope.occurred_at, e.envelope.position),
     )
 
 
-def _in_occurred_order(fold: Fold, events: Sequence[Event]) -> list[Version]:
+def _in_occurred_order(fold: Fold, events: Sequence[Event], begins: Begins) -> list[Version]:
     """One version per instant. What is dated before the creation counts from the creation on."""
     versions: list[Version] = []
     row: Row | None = None
-    for event in in_occurred_order(events):
+    for event in in_occurred_order(events, begins):
         after = fold(row, event)
         if after is not None or row is not None:
             instant = event.envelope.occurred_at
@@ -178,12 +185,12 @@ def _in_occurred_order(fold: Fold, events: Sequence[Event]) -> list[Version]:
     return versions
 
 
-def _failing_prefix(fold: Fold, events: Sequence[Event]) -> int:
+def _failing_prefix(fold: Fold, events: Sequence[Event], begins: Begins) -> int:
     """Length of a prefix that fails in occurred order where one event less does not."""
 
     def fails(length: int) -> bool:
         try:
-            _in_occurred_order(fold, events[:length])
+            _in_occurred_order(fold, events[:length], begins)
         except Exception:
             return True
         return False

@@ -1,0 +1,59 @@
+"""What commands find out about other records: the log's answers, and none from a cache alone."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from aggregates.base import Aggregate
+from aggregates.errors import NotFound, kebab
+from aggregates.merge import MOST_LISTED, Made, Mergeable
+from commands.ports import EventLog, NeedsIO
+from commands.repository import Repository
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class Knowledge:
+    """Implements ``commands.base.Known``; where ``offline``, by NeedsIO instead of a look."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        repository: Repository,
+        *,
+        fresh: bool = False,
+        offline: bool = False,
+    ) -> None:
+        self._log, self._repository = log, repository
+        self._max_age, self._offline = (0.0 if fresh else None), offline
+
+    def get(self, kind: type[A], id: UUID) -> A:
+        return self._repository.get(kind, id, max_age=self._max_age, offline=self._offline)
+
+    def at(self, kind: type[A], id: UUID, version: int) -> A:
+        self._require_online()
+        aggregate = self._repository.at(kind, id, version)
+        if aggregate.version == 0:
+            raise NotFound(kebab(kind.KIND), id)
+        return aggregate
+
+    def made_since(self, customer_ids: Sequence[UUID], id: UUID, topic: str) -> list[Made]:
+        self._require_online()
+        since = [event.position for event in self._log.stream(id) if event.topic == topic]
+        begun = self._log.begun(customer_ids, since[-1], MOST_LISTED + 1) if since else []
+        return [Made(kind=event.kind, id=event.stream_id) for event in begun]
+
+    def _require_online(self) -> None:
+        if self._offline:
+            raise NeedsIO
+
+
+def survivor(known: Knowledge, kind: type[Aggregate], id: UUID) -> UUID:
+    """Who goes on for a record: itself, or whoever it was merged into in the end."""
+    if not issubclass(kind, Mergeable):
+        return id
+    while True:
+        into = known.get(kind, id).merged_into
+        if into is None:
+            return id
+        id = into
