@@ -3,9 +3,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+from aggregates.archive import Archivable
 from aggregates.base import Aggregate
 from aggregates.errors import Rejected
 from aggregates.events import Created, Event
+from aggregates.revert import Revertible
 from aggregates.values import (
     BusinessDate,
     Custom,
@@ -49,7 +51,9 @@ class PersonDetails(Value):
     custom: Custom | None = None
 
 
-class Contact(Aggregate):
+class Contact(Archivable, Revertible, Aggregate):
+    KEPT = frozenset({"is_retired"})
+
     customer_id: UUID | None = None
     tags: tuple[str, ...] = ()
     primary: bool = False

@@ -1,0 +1,46 @@
+"""For every kind that can be reverted: the row after a revert is the row as it was."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregates.base import having
+from aggregates.revert import Revertible
+from commands.base import COMMANDS
+from commands.preparation import handled
+from projections.base import Row
+from tests.every.test_lives import asked, folded, lived, projections_of, quick
+from tests.spec import Neighbours
+
+KEPT = {*Row.__annotations__, "merged_into", "absorbed", "retired"} - {"number"}
+"""Of rows: what a revert leaves as it is."""
+
+
+def told(row: object) -> dict[str, object]:
+    """What a row says of its record, beyond that it exists and is in use."""
+    return {name: value for name, value in vars(row).items() if name not in KEPT}
+
+
+@pytest.mark.parametrize("kind", [a.KIND for a in having(Revertible)])
+def test_a_reverted_row_is_what_it_was(kind: str) -> None:
+    [projection] = [p for p in projections_of(kind) if not p.is_of_parts]
+
+    @quick
+    @given(asked(kind), st.data())
+    def check(commands: list, data: st.DataObject) -> None:
+        aggregate, events = lived(kind, commands)
+        if aggregate.version < 2:
+            return
+        then = data.draw(st.integers(1, aggregate.version - 1))
+        was = folded(projection.table, events[:then])
+        revert = COMMANDS[f"{aggregate.PLURAL}/revert"].model_validate({"to_version": then})
+        vars(aggregate).update(is_archived=False, merged_into=None)  # else it refuses
+        handled(revert, aggregate, Neighbours(list(events)))
+        now = folded(projection.table, list(aggregate.pending))
+        assert told(now) == told(was)
+
+    check()
+
+
+def test_what_people_correct_by_hand_can_be_reverted() -> None:
+    assert {"Customer", "Contact", "Opportunity"} <= {a.KIND for a in having(Revertible)}
