@@ -1,38 +1,56 @@
-"""Names: what the ids and codes in some texts are called, looked up all together."""
+"""Names: what ids and codes in some texts were called at the time, looked up all together."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
-from adapters.postgres.reads.asof import NOW
+from adapters.postgres.reads.asof import NOW, Moment, Occurred, Recorded
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
+from adapters.postgres.reads.titles import Asked, Then, titles
 from adapters.records import Records
-from adapters.sentences import title
+from adapters.sentences import TITLES, title
+from aggregates.events import Envelope
 from projections.base import Projection, Row
 
 T = TypeVar("T")
 DICTIONARY = "dictionary_entries"
 _MOST_CODES = 1_000
+_TODAY = Occurred(datetime.max.replace(tzinfo=UTC))
 
 
 class Names:
     """Remembers what it was asked and did not know, until it is told to look all of it up.
 
-    Implements ``adapters.sentences.Names``. Used by one request, in one thread.
+    Records are called as they were called at the moment of an event, codes as they are called
+    today: a label is how we say a thing, not what was so. Used by one request, in one thread.
     """
 
     def __init__(self, reader: RowReader, records: Records, scope: Scope) -> None:
         self._reader, self._records, self._scope = reader, records, scope
-        self._records_known: dict[tuple[str, UUID], str | None] = {}
+        self._known: dict[tuple[str, Asked], str | None] = {}
         self._codes_known: dict[tuple[str, str], dict[str, str]] = {}
-        self._records_asked: set[tuple[str, UUID]] = set()
+        self._asked: dict[tuple[str, Asked], int] = {}
         self._codes_asked: set[tuple[str, str]] = set()
 
-    def record(self, kind: str, id: UUID) -> str | None:
-        self._records_asked.add((kind, id))
-        return self._records_known.get((kind, id))
+    def at(self, envelope: Envelope, moment: Moment) -> "NamesThen":
+        """The names at an event, by the clock of the moment that its history is asked for."""
+        if isinstance(moment, Recorded):
+            return NamesThen(self, Recorded(envelope.position), envelope.position)
+        return NamesThen(self, Occurred(envelope.occurred_at), envelope.position)
+
+    def today(self) -> "NamesThen":
+        """The names as the views know them now."""
+        return NamesThen(self, _TODAY, 0)
+
+    def record(self, kind: str, id: UUID, then: Then, position: int) -> str | None:
+        """``position``: how far a view must have read to know the name."""
+        asked = kind, (id, then)
+        self._asked[asked] = max(position, self._asked.get(asked, 0))
+        return self._known.get(asked)
 
     def code(self, dictionary: str, code: str, language: str) -> str | None:
         self._codes_asked.add((dictionary, code))
@@ -45,31 +63,32 @@ class Names:
         return speak()
 
     def _look_up(self) -> None:
-        by_kind: dict[str, set[UUID]] = defaultdict(set)
-        for kind, id in self._records_asked - self._records_known.keys():
-            by_kind[kind].add(id)
-        for kind, ids in by_kind.items():
-            self._look_up_records(kind, ids)
+        by_kind: dict[str, dict[Asked, int]] = defaultdict(dict)
+        for (kind, asked), position in self._asked.items():
+            if (kind, asked) not in self._known:
+                by_kind[kind][asked] = position
+        for kind, positions in by_kind.items():
+            self._look_up_records(kind, positions)
         self._look_up_codes(sorted(self._codes_asked - self._codes_known.keys()))
 
-    def _look_up_records(self, kind: str, ids: set[UUID]) -> None:
+    def _look_up_records(self, kind: str, positions: dict[Asked, int]) -> None:
         projection = _projection(kind)
-        if projection is None:
+        fields = [n for n in TITLES if projection is not None and n in projection.row.fields]
+        if projection is None or not fields:
             return
-        rows = {row.id: row for row in self._reader.some(projection.row, self._scope, list(ids))}
-        unseen = ids - rows.keys()
-        if unseen:
-            rows |= self._unseen(projection, unseen)
-        self._records_known |= {(kind, id): title(row) for id, row in rows.items()}
+        read = self._reader.position([projection.table])
+        found = titles(self._reader, projection.row, fields, self._scope, list(positions))
+        late = [asked for asked, position in positions.items() if position > read]
+        found |= self._late(projection, dict.fromkeys([*late, *(positions.keys() - found.keys())]))
+        self._known |= {(kind, asked): name for asked, name in found.items()}
 
-    def _unseen(self, projection: Projection[Row], ids: set[UUID]) -> dict[UUID, Row]:
-        """Records that are so new that their view does not show them yet."""
-        found = self._records.several(projection, ids)
-        return {
-            id: row
-            for id, row in found.items()
-            if self._reader.sees(projection.row, self._scope, id)
-        }
+    def _late(self, projection: Projection[Row], asked: Iterable[Asked]) -> dict[Asked, str | None]:
+        """From the log, what is so new that the view does not show it yet."""
+        ids = {id for id, _ in asked}
+        seen = {id for id in ids if self._reader.sees(projection.row, self._scope, id)}
+        wanted = [one for one in asked if one[0] in seen]
+        found = self._records.at_each(projection, wanted) if wanted else {}
+        return {one: title(found[one]) for one in wanted if one in found}
 
     def _look_up_codes(self, asked: Iterable[tuple[str, str]]) -> None:
         pairs = [*asked][:_MOST_CODES]
@@ -83,6 +102,21 @@ class Names:
             values = vars(entry)
             spoken = {language: values[language] for language in ("zh", "en")}
             self._codes_known[values["dictionary"], values["code"]] = spoken
+
+
+@dataclass(frozen=True, slots=True)
+class NamesThen:
+    """Names at one event. Implements ``adapters.sentences.Names``."""
+
+    names: Names
+    then: Then
+    position: int
+
+    def record(self, kind: str, id: UUID) -> str | None:
+        return self.names.record(kind, id, self.then, self.position)
+
+    def code(self, dictionary: str, code: str, language: str) -> str | None:
+        return self.names.code(dictionary, code, language)
 
 
 def _projection(kind: str) -> Projection[Row] | None:

@@ -54,15 +54,27 @@ class Records:
         """
         yield from self._folded(projection, id, self._log.stream(id), moment)
 
-    def several(self, projection: Projection[Any], ids: Iterable[UUID]) -> Mapping[UUID, Row]:
-        """The rows now of those records that are there and can be read, in one round trip."""
-        found: dict[UUID, Row] = {}
-        for id, stored in self._log.streams(ids).items():
+    def at_each(
+        self, projection: Projection[Any], asked: Iterable[tuple[UUID, Moment]]
+    ) -> Mapping[tuple[UUID, Moment], Row]:
+        """Rows at moments, or where there was none yet, the first; in one round trip.
+
+        Absent: what is not there at all, or cannot be read.
+        """
+        asked, found = list(asked), {}
+        streams = self._log.streams({id for id, _ in asked})
+        for id, moment in asked:
             with suppress(NotFound, RecordUnreadable):
-                for _, _, row in self._folded(projection, id, stored, NOW):
-                    if row is not None:
-                        found[id] = row
+                rows = self._rows(projection, id, streams.get(id, ()), moment)
+                row = rows[-1] if rows else self._rows(projection, id, streams[id], NOW)[0]
+                found[id, moment] = row
         return found
+
+    def _rows(
+        self, projection: Projection[Any], id: UUID, stored: Sequence[StoredEvent], moment: Moment
+    ) -> list[Row]:
+        steps = self._folded(projection, id, stored, moment)
+        return [row for _, _, row in steps if row is not None]
 
     def _folded(
         self, projection: Projection[Any], id: UUID, stored: Sequence[StoredEvent], moment: Moment

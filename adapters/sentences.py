@@ -170,7 +170,10 @@ def _without(row: Row | None, other: Row | None, field: str) -> tuple[Any, ...]:
     return tuple(v for v in getattr(row, field, None) or () if v not in known)
 
 
+TITLES = ("name", "title", "subject", "login")
+"""Fields by which a record may be called, best first."""
+
+
 def title(row: Row) -> str | None:
     """What a record is called."""
-    names = ("name", "title", "subject", "login")
-    return next((v for n in names if (v := getattr(row, n, None))), None)
+    return next((v for n in TITLES if (v := getattr(row, n, None))), None)

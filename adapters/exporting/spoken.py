@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.exporting.columns import ExportColumn
-from adapters.names import Names
+from adapters.names import Names, NamesThen
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
 from adapters.records import Records
@@ -46,10 +46,10 @@ class Spoken:
         if not named:
             return rows
         names = Names(*self._asking)  # Of this batch only: those of a whole list may be many.
-        fields = [column.field for column in columns]
+        today, fields = names.today(), [column.field for column in columns]
 
         def speak() -> list[list[Any]]:
-            return [[self._named(fields[i], row[i], names) for i in named] for row in rows]
+            return [[self._named(fields[i], row[i], today) for i in named] for row in rows]
 
         for row, spoken in zip(rows, names.said(speak), strict=True):
             for i, value in zip(named, spoken, strict=True):
@@ -72,7 +72,7 @@ class Spoken:
             is_closed or column.field in self._meanings or column.field == "incomplete"
         )
 
-    def _named(self, field: str, value: Any, names: Names) -> Any:
+    def _named(self, field: str, value: Any, names: NamesThen) -> Any:
         if isinstance(value, list):
             return [self._named(field, v, names) for v in value]
         if field == "incomplete":

@@ -131,13 +131,14 @@ class Histories:
         begin = 0 if behind is None else _behind(steps, behind)
         shown = steps[begin : begin + limit]
         names = Names(self._rows, self._records, scope)
-        items = names.said(lambda: [self._item(step, language, names) for step in shown])
+        items = names.said(lambda: [self._item(step, language, names, moment) for step in shown])
         is_last = begin + limit >= len(steps)
         return {"items": items, "next": None if is_last else str(items[-1]["position"])}
 
-    def _item(self, step: Step, language: str, names: Names) -> dict[str, Any]:
+    def _item(self, step: Step, language: str, names: Names, moment: Moment) -> dict[str, Any]:
         event, before, after = step
         envelope = event.envelope
+        then = names.at(envelope, moment)
         return {
             "event_id": envelope.event_id,
             "event": event.TOPIC,
@@ -145,11 +146,11 @@ class Histories:
             "version": envelope.version,
             "recorded_at": answers.value(envelope.recorded_at),
             "occurred_at": answers.value(envelope.occurred_at),
-            "actor": {"id": envelope.actor, "name": names.record("User", envelope.actor)},
+            "actor": {"id": envelope.actor, "name": then.record("User", envelope.actor)},
             "origin": envelope.origin,
             "reason": envelope.reason,
             "changes": changes(before, after),
-            "sentence": self._texts.sentence(event, before, after, language, names),
+            "sentence": self._texts.sentence(event, before, after, language, then),
         }
 
 

@@ -301,3 +301,71 @@ def test_a_history_waits_for_a_position_of_the_log(parts: Served, client: httpx.
         assert answer.status_code == 503
         assert answer.json()["type"].endswith("not-yet")
         assert answer.headers["retry-after"]
+
+
+def test_names_are_those_of_the_time(parts: Served, client: httpx.Client) -> None:
+    story = Story(parts)
+    begun = datetime(2017, 1, 1, tzinfo=UTC)
+    li = story.user("li", "李雷")
+    acme = story.customer("上海测试有限公司", at=begun)
+    id = story.opportunity(acme, at=begun)
+    story.do("opportunities/assign", id, owner_id=li)
+    story.do("users/change-details", li, name="李磊")
+    rename = {"name": "上海样例有限公司", "reason": "工商变更"}
+    story.do("customers/change-details", acme, at=datetime(2018, 1, 1, tzinfo=UTC), **rename)
+    zhao = story.user("zhao", "赵敏")
+    story.do("opportunities/assign", id, owner_id=zhao)
+    story.do("opportunities/assign", id, owner_id=li)
+    late = {"title": "补录", "at": datetime(2017, 6, 1, tzinfo=UTC)}
+    other = story.opportunity(acme, **late)
+    parts.caught_up()
+    path = f"/v1/opportunities/{id}/history"
+    for query in ({}, {"clock": "occurred"}, {"as_of": "2999-01-01", "clock": "recorded"}):
+        assert [i["sentence"] for i in told(client, path, **query)] == [
+            "为“上海测试有限公司”新建了商机“年度框架”，金额120,000.00元，阶段为“线索”",
+            "指定李雷为负责人",
+            "指定赵敏为负责人，此前为李磊",
+            "指定李磊为负责人，此前为赵敏",
+        ]
+    path = f"/v1/opportunities/{other}/history"
+    recorded, occurred = (
+        told(client, path, clock=clock)[0]["sentence"] for clock in ("recorded", "occurred")
+    )
+    assert "上海样例有限公司" in recorded, "as it was called when the entry was made"
+    assert "上海测试有限公司" in occurred, "as it was called when it happened"
+
+
+def test_who_was_not_there_yet_is_called_as_at_first(parts: Served, client: httpx.Client) -> None:
+    story = Story(parts)
+    acme = story.customer("上海测试有限公司")
+    id = story.opportunity(acme, at=datetime(2017, 6, 1, tzinfo=UTC))
+    story.do("customers/change-details", acme, name="上海样例有限公司", reason="工商变更")
+    parts.caught_up()
+    [item] = told(client, f"/v1/opportunities/{id}/history", clock="occurred")
+    assert "上海测试有限公司" in item["sentence"]
+    assert item["actor"]["name"] is not None, "who recorded it was added years after it happened"
+
+
+def test_names_of_the_time_need_no_view_that_is_level(database_url: str) -> None:
+    """The views stop; what happens from then on is told from the log."""
+    with Served(database_url, projecting=False) as parts, serving(parts) as client:
+        story = Story(parts)
+        acme = story.customer("上海测试有限公司")
+        with parts.runner:
+            assert parts.runner.wait_ready(60)
+            parts.caught_up()
+        li = story.user("li", "李雷")
+        first, second = story.opportunity(acme), story.opportunity(acme)
+        story.do("opportunities/assign", first, owner_id=li)
+        story.do("customers/change-details", acme, name="上海样例有限公司", reason="工商变更")
+        story.do("users/change-details", li, name="李磊")
+        other = story.customer("北京样例有限公司")
+        story.do("opportunities/move", first, customer_id=other)
+        story.do("opportunities/assign", second, owner_id=li)
+        for clock in ("recorded", "occurred"):
+            begun, given, moved = told(client, f"/v1/opportunities/{first}/history", clock=clock)
+            assert "为“上海测试有限公司”" in begun["sentence"]
+            assert given["sentence"] == "指定李雷为负责人"
+            assert "从“上海样例有限公司”转到了“北京样例有限公司”" in moved["sentence"]
+            items = told(client, f"/v1/opportunities/{second}/history", clock=clock)
+            assert items[1]["sentence"] == "指定李磊为负责人"

@@ -51,7 +51,7 @@ def relation(
         conditions += [] if visible is None else [visible]
     else:
         source = versions(row, moment, bindings, among)
-        conditions += _visible_today(row, scope)
+        conditions += visible_today(row, scope)
     where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
     select = sql.SQL("(SELECT {} FROM {} AS today WHERE {})")
     return select.format(_columns(row, moment, bindings), source, where)
@@ -147,7 +147,8 @@ def _survivor(row: type[Row], moment: Moment, bindings: Bindings) -> sql.Composa
     ).format(next)
 
 
-def _visible_today(row: type[Row], scope: Scope) -> list[sql.Composable]:
+def visible_today(row: type[Row], scope: Scope) -> list[sql.Composable]:
+    """The conditions on ``today.id`` by which the asker sees a record of any moment."""
     current = sql.Identifier("current")
     visible = scope.visible(row, current)
     if visible is None:
