@@ -54,6 +54,20 @@ class Records:
         """
         yield from self._folded(projection, id, self._log.stream(id), moment)
 
+    def steps_of(
+        self, wanted: Mapping[UUID, Projection[Any]], moment: Moment
+    ) -> Mapping[int, Step]:
+        """Position → step, of all events of several records up to a moment, in one round trip.
+
+        Raises RecordUnreadable.
+        """
+        streams = self._log.streams(wanted)
+        return {
+            step[0].envelope.position: step
+            for id, stored in streams.items()
+            for step in self._folded(wanted[id], id, stored, moment)
+        }
+
     def at_each(
         self, projection: Projection[Any], asked: Iterable[tuple[UUID, Moment]]
     ) -> Mapping[tuple[UUID, Moment], Row]:

@@ -16,13 +16,17 @@ from adapters.http import (
     openapi,
     policies,
     reads,
+    timeline,
     upserts,
     whole,
 )
 from adapters.http.context import Context
 from adapters.http.shortcut import ShortCut
 
-PARTS = (health, commands, batches, upserts, history, whole, feed, policies, exports, reads)
+PARTS = (
+    *(health, commands, batches, upserts, history, timeline, whole),
+    *(feed, policies, exports, reads),
+)
 DESCRIPTION = """
 A CRM whose record is its event log. Commands go in as `POST /v1/{aggregates}/{verb}`; lists,
 records and questions come out as `GET`, now or as of any day; `GET …/history` tells how it came

@@ -42,27 +42,31 @@ _PROPERTIES = {
     "changes": {"type": "object", "additionalProperties": _PAIR},
     "sentence": _TEXT,
 }
-_ITEM = {"type": "object", "required": list(_PROPERTIES), "properties": _PROPERTIES}
+ITEM: dict[str, Any] = {
+    "type": "object",
+    "required": list(_PROPERTIES),
+    "properties": _PROPERTIES,
+}
 
 
 def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     """A route per aggregate."""
     routes, histories = APIRouter(), Histories(context)
-    item = schemas.named("HistoryItem", _ITEM)
+    told = schemas.named("HistoryItem", ITEM)
     for _, projection in sorted(Projection.registry.items()):
         if not projection.is_of_parts:
-            _add_route(routes, histories, projection, item)
+            _add_route(routes, histories, projection, told)
     return routes
 
 
 def _add_route(
-    routes: APIRouter, histories: "Histories", projection: Projection[Any], item: dict[str, Any]
+    routes: APIRouter, histories: "Histories", projection: Projection[Any], told: dict[str, Any]
 ) -> None:
     async def history(request: Request) -> Response:
         return await histories.answer(request, projection)
 
     plural = projection.plural
-    page = parameters.page(item, next=parameters.NEXT)
+    page = parameters.page(told, next=parameters.NEXT)
     routes.add_api_route(
         f"/v1/{plural}/{{id}}/history",
         history,
@@ -131,27 +135,31 @@ class Histories:
         begin = 0 if behind is None else _behind(steps, behind)
         shown = steps[begin : begin + limit]
         names = Names(self._rows, self._records, scope)
-        items = names.said(lambda: [self._item(step, language, names, moment) for step in shown])
+        items = names.said(
+            lambda: [item(self._texts, step, language, names, moment) for step in shown]
+        )
         is_last = begin + limit >= len(steps)
         return {"items": items, "next": None if is_last else str(items[-1]["position"])}
 
-    def _item(self, step: Step, language: str, names: Names, moment: Moment) -> dict[str, Any]:
-        event, before, after = step
-        envelope = event.envelope
-        then = names.at(envelope, moment)
-        return {
-            "event_id": envelope.event_id,
-            "event": event.TOPIC,
-            "position": envelope.position,
-            "version": envelope.version,
-            "recorded_at": answers.value(envelope.recorded_at),
-            "occurred_at": answers.value(envelope.occurred_at),
-            "actor": {"id": envelope.actor, "name": then.record("User", envelope.actor)},
-            "origin": envelope.origin,
-            "reason": envelope.reason,
-            "changes": changes(before, after),
-            "sentence": self._texts.sentence(event, before, after, language, then),
-        }
+
+def item(texts: Texts, step: Step, language: str, names: Names, moment: Moment) -> dict[str, Any]:
+    """One event as histories tell it."""
+    event, before, after = step
+    envelope = event.envelope
+    then = names.at(envelope, moment)
+    return {
+        "event_id": envelope.event_id,
+        "event": event.TOPIC,
+        "position": envelope.position,
+        "version": envelope.version,
+        "recorded_at": answers.value(envelope.recorded_at),
+        "occurred_at": answers.value(envelope.occurred_at),
+        "actor": {"id": envelope.actor, "name": then.record("User", envelope.actor)},
+        "origin": envelope.origin,
+        "reason": envelope.reason,
+        "changes": changes(before, after),
+        "sentence": texts.sentence(event, before, after, language, then),
+    }
 
 
 def _behind(steps: list[Step], position: int) -> int:
