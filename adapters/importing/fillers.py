@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
@@ -125,10 +124,21 @@ def references(fields: Fields) -> Iterable[Reference]:
 
 
 def resolved(fields: Fields, found: References) -> Fields:
-    """The fields with ids for references. Raises Invalid naming those that were not found."""
-    known: dict[str, UUID | None] = {
-        name: found.get(value) for name, value in fields.items() if isinstance(value, Reference)
-    }
-    if None in known.values():
-        raise Invalid(*(FieldError(n, str(fields[n])) for n, id in known.items() if id is None))
-    return {**fields, **known} if known else fields
+    """The fields with ids for references, without those that are missing and may be.
+
+    Raises Invalid naming those that were not found and may not.
+    """
+    named = {name: value for name, value in fields.items() if isinstance(value, Reference)}
+    known = {name: found.get(value) for name, value in named.items()}
+    missing = [name for name, id in known.items() if id is None]
+    if any(not named[name].is_optional for name in missing):
+        raise Invalid(*(FieldError(n, str(named[n])) for n in missing if not named[n].is_optional))
+    complete = {**fields, **known} if known else fields
+    return {n: v for n, v in complete.items() if n not in missing} if missing else complete
+
+
+def dangling(fields: Fields, found: References) -> Iterable[FieldError]:
+    """References that may be missing, and are."""
+    for name, value in fields.items():
+        if isinstance(value, Reference) and value.is_optional and found.get(value) is None:
+            yield FieldError(name, str(value))

@@ -45,6 +45,8 @@ class Rule(_Part):
     """How a reference finds its record: name, login, external, or id."""
     system: str | None = None
     """The other system's name, for ``by = "external"``."""
+    missing: Literal["refuse", "note"] = "refuse"
+    """Of a reference to what is not there: refuse the row, or go without and note it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -68,18 +70,27 @@ class External(_Part):
     id: AnyRule
 
 
-class Step(_Part):
-    """A further command to the same record, for rows where ``when`` holds."""
+class Conditional(_Part):
+    """What is for some rows only. Column → a text or several; "" is an empty cell."""
 
     when: dict[str, str | list[str]] = {}
-    """Column → the text, or one of the texts, that must stand there; "" is an empty cell."""
+    """One of them must stand there."""
+    unless: dict[str, str | list[str]] = {}
+    """None of them may stand there."""
+
+
+class Step(Conditional):
+    """A further command to the same record, for rows of which the conditions hold."""
+
     command: str
     occurred_at: AnyRule | None = None
     fields: dict[str, AnyRule] = {}
+    if_differs: bool = False
+    """Whether it is made only where the record is not as the fields say already."""
 
 
-class Mapping(_Part):
-    """A mapping file."""
+class Mapping(Conditional):
+    """A mapping file; rows of which the conditions do not hold are skipped."""
 
     kind: str
     delimiter: str = ","
@@ -90,13 +101,25 @@ class Mapping(_Part):
     """What makes two rows the same record where there is no external id."""
     occurred_at: AnyRule | None = None
     """When the record came into being."""
-    fields: dict[str, AnyRule]
+    fields: dict[str, AnyRule] | None = None
     then: list[Step] = []
+    record: AnyRule | None = None
+    """The record that a row tells more of: nothing is entered then, only steps are made."""
 
     @model_validator(mode="after")
     def _one_character(self) -> Self:
         if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
             raise ValueError("delimiter must be one character, such as , or ; or a tab")
+        return self
+
+    @model_validator(mode="after")
+    def _enters_or_tells_more(self) -> Self:
+        if (self.record is None) == (self.fields is None):
+            raise ValueError(
+                "needs either fields, to enter records, or record, to tell more of them"
+            )
+        if self.record is not None and (self.external is not None or not self.then):
+            raise ValueError("record goes with then, and with no external")
         return self
 
 

@@ -4,34 +4,38 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
 from adapters.http.problems import invalid
-from adapters.importing.fillers import Binding, Fields, Filler, filled, references, resolved
-from adapters.importing.mapping import BadMapping, Mapping, Rule, Step
+from adapters.importing.fillers import (
+    Binding,
+    Fields,
+    Filler,
+    dangling,
+    filled,
+    references,
+    resolved,
+)
+from adapters.importing.mapping import BadMapping, Mapping, Rule
 from adapters.importing.reading import Line
 from adapters.importing.references import Reference, References
+from adapters.importing.steps import Asked, BoundStep, Condition, Further, moment
 from adapters.importing.targets import Target, target, written
 from adapters.importing.templates import Columns
+from aggregates.base import Aggregate
+from aggregates.errors import FieldError, Invalid
 from aggregates.events import Created
+from aggregates.values import Ref
 from commands.base import COMMANDS, Command, Meta
 from commands.requests import Request, relaxed
 
 M = TypeVar("M", bound=BaseModel)
 OCCURRED_AT = "occurred_at"
-_MOMENT = Target((OCCURRED_AT,), datetime)
-
-
-@dataclass(frozen=True, slots=True)
-class Further:
-    """A further command to the record of a row, its references still to be found."""
-
-    command: type[Command[Any]]
-    fields: Fields
-    occurred_at: datetime | None
+RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +49,15 @@ class Draft:
     key: str
     """The same for the same record whenever it is imported."""
     then: tuple[Further, ...]
+    record: Reference | str | None = None
+    """The record that the row tells more of, or its id; None: the row enters one."""
 
     def references(self) -> Iterator[Reference]:
+        if isinstance(self.record, Reference):
+            yield self.record
         yield from references(self.fields)
         for further in self.then:
             yield from references(further.fields)
-
-
-class _Step:
-    """A step of the mapping, bound."""
-
-    def __init__(self, step: Step, plural: str, binding: Binding) -> None:
-        self.command = _command(f"{plural}/{step.command}")
-        if self.command.CREATES:
-            raise BadMapping(f"then: {step.command} begins a record; a step changes one")
-        self._fillers = binding.fillers(self.command, step.fields)
-        self._occurred_at = _moment(binding, step.occurred_at)
-        self._when = [
-            (binding.columns.index(column), {texts} if isinstance(texts, str) else set(texts))
-            for column, texts in step.when.items()
-        ]
-
-    def draft(self, cells: list[str]) -> Further | None:
-        if any(cells[at] not in texts for at, texts in self._when):
-            return None
-        occurred_at = None if self._occurred_at is None else self._occurred_at.value(cells)
-        return Further(self.command, filled(self._fillers, cells), occurred_at)
 
 
 class Plan:
@@ -83,13 +70,21 @@ class Plan:
         system = None if mapping.external is None else mapping.external.system
         binding = Binding(Columns(header, mapping.exported), zone, system)
         self._fillers = binding.fillers(self.command, self._rules(mapping))
-        self._occurred_at = _moment(binding, mapping.occurred_at)
+        self._condition = Condition(mapping, binding.columns)
+        self._record = None if mapping.record is None else _record(binding, mapping, self.kind)
+        self._occurred_at = moment(binding, mapping.occurred_at)
         self._identity = None if mapping.identity is None else _identity(binding, mapping.identity)
-        self.steps = tuple(_Step(step, self.kind.PLURAL, binding) for step in mapping.then)
+        self.steps = tuple(BoundStep(step, self.kind.PLURAL, binding) for step in mapping.then)
         self._may_lack = _may_lack(self.command)
+
+    def is_for(self, line: Line) -> bool:
+        """Whether the mapping's conditions hold of the row."""
+        return self._condition.holds(line.cells)
 
     def draft(self, line: Line) -> Draft:
         """What the row says. Raises Invalid naming the cells that cannot be read."""
+        if self._record is not None:
+            return self._telling(line, self._record)
         cells = line.cells
         fields = filled(self._fillers, cells)
         if self._external is not None and "id" not in fields["external"]:
@@ -98,40 +93,80 @@ class Plan:
         incomplete = [name for name in self._may_lack if name not in fields]
         if self._occurred_at is not None and occurred_at is None:
             incomplete.append(OCCURRED_AT)
-        drafted = (step.draft(cells) for step in self.steps)
-        then = tuple(further for further in drafted if further is not None)
         key = self._key(line, fields)
-        return Draft(line, fields, occurred_at, tuple(incomplete), key, then)
+        return Draft(line, fields, occurred_at, tuple(incomplete), key, self._then(cells))
+
+    def _telling(self, line: Line, record: Filler) -> Draft:
+        """A row that tells more of a record that is there."""
+        of, then = record.value(line.cells), self._then(line.cells)
+        if of is None:
+            raise Invalid(FieldError(RECORD, "missing"))
+        if not then:
+            raise Invalid(FieldError(RECORD, "no step of the mapping is for this row"))
+        occurred_at = None if self._occurred_at is None else self._occurred_at.value(line.cells)
+        return Draft(line, {}, occurred_at, (), f"{self._key(line, {})}/more", then, of)
+
+    def _then(self, cells: list[str]) -> tuple[Further, ...]:
+        drafted = (step.draft(cells) for step in self.steps)
+        return tuple(further for further in drafted if further is not None)
+
+    def record(self, draft: Draft, found: References) -> UUID:
+        """The record that a row tells more of. Raises Invalid where it is not there."""
+        if isinstance(draft.record, Reference):
+            id = found.get(draft.record)
+            if id is None:
+                raise Invalid(FieldError(RECORD, str(draft.record)))
+            return id
+        try:
+            return UUID(draft.record)
+        except ValueError:
+            raise Invalid(FieldError(RECORD, "uuid_parsing")) from None
 
     def request(self, draft: Draft, found: References) -> Request:
         """The request that enters the record. Raises Invalid."""
-        missing = frozenset(draft.incomplete) - {OCCURRED_AT}
+        fields = resolved(draft.fields, found)
+        pointing = (n for n in self._may_lack if n in draft.fields and n not in fields)
+        incomplete = (*draft.incomplete, *pointing)
+        missing = frozenset(incomplete) - {OCCURRED_AT}
         command = relaxed(self.command, missing) if missing else self.command
-        meta = Meta(occurred_at=draft.occurred_at, incomplete=draft.incomplete)
-        made = validated(command, resolved(draft.fields, found))
+        meta = Meta(occurred_at=draft.occurred_at, incomplete=incomplete)
+        made = validated(command, fields)
         return Request(made, meta=meta, idempotency_key=draft.key)
 
-    def further(self, draft: Draft, found: References) -> list[Request]:
+    def further(self, draft: Draft, found: References) -> list[Asked]:
         """The requests that follow, for a record whose id is not known yet. Raises Invalid.
 
-        Their keys hold what they say: the same step said otherwise is another request.
+        Their keys hold what they say: the same step said otherwise is another request. A step that
+        lacks what it is about, for that is not there, is left out.
         """
-        requests = []
-        for number, further in enumerate(draft.then, start=1):
-            made = validated(further.command, resolved(further.fields, found))
-            said = f"{further.occurred_at} {made.model_dump_json(exclude_unset=True)}"
-            key = f"{draft.key}/{number}/{made.VERB}/{_digest(said)}"
-            meta = Meta(occurred_at=further.occurred_at)
-            requests.append(Request(made, meta=meta, idempotency_key=key))
-        return requests
+        return [
+            self._asked(draft, number, further, fields)
+            for number, further in enumerate(draft.then, start=1)
+            if not further.lacks(fields := resolved(further.fields, found))
+        ]
+
+    def _asked(self, draft: Draft, number: int, further: Further, fields: Fields) -> Asked:
+        made = validated(further.command, fields)
+        occurred_at = further.occurred_at
+        if draft.record is not None:
+            occurred_at = occurred_at or draft.occurred_at
+        said = f"{occurred_at} {made.model_dump_json(exclude_unset=True)}"
+        key = f"{draft.key}/{number}/{made.VERB}/{_digest(said)}"
+        request = Request(made, meta=Meta(occurred_at=occurred_at), idempotency_key=key)
+        return Asked(request, further.if_differs)
+
+    def dangling(self, draft: Draft, found: References) -> Iterator[FieldError]:
+        """What the row refers to that is not there, and goes without."""
+        for fields in (draft.fields, *(further.fields for further in draft.then)):
+            yield from dangling(fields, found)
 
     def _rules(self, mapping: Mapping) -> dict[str, Rule]:
         if mapping.external is None:
-            return mapping.fields
+            return mapping.fields or {}
         target(self.command, "external.id")  # Not every kind has one.
         system = Rule(constant=mapping.external.system)
         return {
-            **mapping.fields,
+            **(mapping.fields or {}),
             "external.system": system,
             "external.id": mapping.external.id,
         }
@@ -173,14 +208,9 @@ def validated(model: type[M], fields: Fields) -> M:
         raise invalid(error) from error
 
 
-def _command(name: str) -> type[Command[Any]]:
-    if name not in COMMANDS:
-        raise BadMapping(f"there is no command {name}")
-    return COMMANDS[name]
-
-
-def _moment(binding: Binding, rule: Rule | None) -> Filler | None:
-    return None if rule is None else binding.filler(_MOMENT, rule)
+def _record(binding: Binding, mapping: Mapping, kind: type[Aggregate]) -> Filler:
+    assert mapping.record is not None
+    return binding.filler(Target((RECORD,), Annotated[UUID, Ref(kind.KIND)]), mapping.record)
 
 
 def _identity(binding: Binding, rule: Rule) -> Filler:

@@ -33,6 +33,9 @@ class Reference(NamedTuple):
     others: tuple["Reference", ...] = ()
     """What else it may be, in turn, where the field takes records of several kinds."""
 
+    is_optional: bool = False
+    """Whether what names it goes without, where it is not found."""
+
     def __str__(self) -> str:
         kinds = " or ".join(one.kind.lower() for one in (self, *self.others))
         return f"there is no {kinds} {self.text!r}"
@@ -50,7 +53,13 @@ def referring(
         return None
     known = [kind for kind in kinds if kind in Aggregate.registry]
     first, *others = [_referring(kind, by, rule, system) for kind in known]
-    return lambda text: first(text)._replace(others=tuple(other(text) for other in others))
+    is_optional = rule.missing == "note"
+
+    def refer(text: str) -> Reference:
+        found_else = tuple(other(text) for other in others)
+        return first(text)._replace(others=found_else, is_optional=is_optional)
+
+    return refer
 
 
 def _referring(kind: str, by: str, rule: Rule, system: str | None) -> Callable[[str], Reference]:

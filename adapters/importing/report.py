@@ -3,7 +3,7 @@
 import csv
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -27,6 +27,8 @@ class Report:
     everybody else."""
     refusals: list[tuple[Line, str]] = field(default_factory=list)
     """In the order in which they were decided."""
+    dangling: list[tuple[Line, str]] = field(default_factory=list)
+    """Rows that were taken without something they refer to, for it is not there."""
     started: float = field(default_factory=monotonic)
 
     def refuse(self, line: Line, reason: str) -> None:
@@ -35,7 +37,11 @@ class Report:
 
     def in_order(self) -> list[tuple[Line, str]]:
         """The refusals in the order of the file."""
-        return sorted(self.refusals, key=lambda refusal: refusal[0].number)
+        return _by_line(self.refusals)
+
+    def dangling_in_order(self) -> list[tuple[Line, str]]:
+        """What points nowhere, in the order of the file."""
+        return _by_line(self.dangling)
 
     @property
     def decided(self) -> int:
@@ -49,6 +55,10 @@ class Report:
     def __str__(self) -> str:
         parts = ", ".join(f"{self.outcomes[name]:,} {name}" for name in OUTCOMES)
         return f"{self.read:,} rows read = {parts}"
+
+
+def _by_line(rows: Iterable[tuple[Line, str]]) -> list[tuple[Line, str]]:
+    return sorted(rows, key=lambda row: row[0].number)
 
 
 def write_refusals(report: Report, header: Sequence[str], source: Path, delimiter: str) -> Path:

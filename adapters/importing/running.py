@@ -62,6 +62,9 @@ class Import:
             if line.problem is not None:
                 self.report.refuse(line, line.problem)
                 continue
+            if not self.plan.is_for(line):
+                self.report.outcomes["skipped"] += 1
+                continue
             try:
                 drafts.append(self.plan.draft(line))
             except Invalid as error:
@@ -96,13 +99,17 @@ class Import:
 
     def _row(self, draft: Draft) -> Row | None:
         try:
-            request = self.plan.request(draft, self.references)
+            begin: Request | UUID
+            if draft.record is None:
+                begin = self.plan.request(draft, self.references)
+            else:
+                begin = self.plan.record(draft, self.references)
             further = self.plan.further(draft, self.references)
             for one in further:  # Their codes are wrong before the record is entered, or never.
                 self.application.preparation.directory.resolve(
-                    one.command, self.caller, offline=False, fresh=False
+                    one.request.command, self.caller, offline=False, fresh=False
                 )
-            return Row(self, draft, request, further)
+            return Row(self, draft, begin, further)
         except Invalid as error:
             self.refuse(draft.line, error)
             return None
@@ -112,12 +119,15 @@ class Import:
         ids = {id for row in rows for r in row.requests() if (id := r.command_id(self.caller))}
         known = self._log.receipts(list(ids))
         for row in rows:
-            stored = self._known(row.request, known)
-            if stored is None:
-                self.conveyor.put(row.request, self.caller, row.entered)
-                continue
             row.leave_out(lambda request: self._known(request, known) is not None)
-            fingerprint = self._keys.fingerprint(row.request.body())
+            if isinstance(row.begin, UUID):
+                row.tell_more(row.begin)
+                continue
+            stored = self._known(row.begin, known)
+            if stored is None:
+                self.conveyor.put(row.begin, self.caller, row.entered)
+                continue
+            fingerprint = self._keys.fingerprint(row.begin.body())
             row.exists(stored.stream_id, is_same=stored.fingerprint == fingerprint)
 
     def _known(self, request: Request, known: Mapping[UUID, StoredReceipt]) -> StoredReceipt | None:
@@ -127,6 +137,12 @@ class Import:
     def refuse(self, line: Line, error: DomainError, before: str = "") -> None:
         """Account for a row as refused, ``before`` the reason what else there is to say."""
         self.report.refuse(line, before + self.reasons.of(error))
+
+    def note(self, draft: Draft) -> None:
+        """Report what a row that was taken refers to and is not there."""
+        errors = tuple(self.plan.dangling(draft, self.references))
+        if errors:
+            self.report.dangling.append((draft.line, self.reasons.of(Invalid(*errors))))
 
     def began_at(self, id: UUID) -> datetime:
         """When the record came into being."""

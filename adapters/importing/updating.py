@@ -11,7 +11,7 @@ from commands.requests import Request
 
 VERBS = (
     *("change-details", "classify", "assign", "tag", "move"),
-    *("change-amount", "reschedule", "rename", "reorder"),
+    *("change-amount", "change-priority", "reschedule", "rename", "reorder"),
 )
 """Commands that state what is true of a record, in the order in which they are made. Others move
 it through a course of its own (win, disable) or take something away."""
@@ -28,7 +28,7 @@ def updates(aggregate: Aggregate, said: Command[Any], *, with_stage: bool = True
         if command is None:
             continue
         taken = {name: values.pop(name) for name in list(values) if name in command.model_fields}
-        changes = {name: v for name, v in taken.items() if not _is_so(aggregate, name, v)}
+        changes = {name: v for name, v in taken.items() if not is_so(aggregate, name, v)}
         if changes.keys() & aggregate.STATE.keys():  # Others say how it is to be done.
             requests.append(_request(command, aggregate.id, changes))
     return requests
@@ -46,20 +46,21 @@ def is_as_said(
     person = values.pop("primary_contact", None)
     if not with_stage:
         values.pop("stage", None)
-    if any(not _is_so(aggregate, n, v) for n, v in values.items() if n in aggregate.STATE):
+    if any(not is_so(aggregate, n, v) for n, v in values.items() if n in aggregate.STATE):
         return False
     if person is None:
         return True
     recorded = contact(derived(aggregate.id, "primary-contact"))
     parts = person.model_dump(exclude_unset=True)
-    return recorded is not None and all(_is_so(recorded, n, v) for n, v in parts.items())
+    return recorded is not None and all(is_so(recorded, n, v) for n, v in parts.items())
 
 
 def _request(command: type[Command[Any]], id: UUID, changes: dict[str, Any]) -> Request:
     return Request(command.model_validate(changes), id=id)
 
 
-def _is_so(aggregate: Aggregate, name: str, value: Any) -> bool:
+def is_so(aggregate: Aggregate, name: str, value: Any) -> bool:
+    """Whether a field of the record says this; of tags and custom fields, at least this."""
     state = getattr(aggregate, name, None)
     if name == "custom":
         known = state or {}
