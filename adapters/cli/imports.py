@@ -15,7 +15,7 @@ from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
 
 LISTED = 20
-"""Refused rows that a dry run prints."""
+"""Rows that are printed: refused ones in a dry run, and those taken without something."""
 
 
 def register(app: typer.Typer) -> None:
@@ -58,6 +58,10 @@ def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:
             f"{report.incomplete:,} of those created lack required fields: "
             "GET /v1/queries/incomplete lists them"
         )
+    for line, missing in report.dangling_in_order()[:LISTED]:
+        print(f"line {line.number}, taken without: {missing}")
+    if len(report.dangling) > LISTED:
+        print(f"and {len(report.dangling) - LISTED:,} more, taken without what is not there")
     if refused is not None:
         (line, reason), *_ = report.in_order()
         many = (

@@ -102,7 +102,7 @@ class Plan:
         if of is None:
             raise Invalid(FieldError(RECORD, "missing"))
         if not then:
-            raise Invalid(FieldError(RECORD, "no step of the mapping is for this row"))
+            raise Invalid(FieldError(RECORD, "no-step"))
         occurred_at = None if self._occurred_at is None else self._occurred_at.value(line.cells)
         return Draft(line, {}, occurred_at, (), f"{self._key(line, {})}/more", then, of)
 

@@ -223,7 +223,8 @@ def test_what_a_refusal_tells_never_hides_its_http_status(service: Service) -> N
 
 def test_nobody_but_an_import_records_a_status(service: Service) -> None:
     desk = Desk(service)
-    assert service.post(f"tickets/{desk.id}/record-status", {"status": "closed"}).status_code == 404
+    alone = service.post(f"tickets/{desk.id}/record-status", {"status": "closed"})
+    assert alone.status_code == 422
     batch = {"command": "tickets/record-status", "id": desk.id, "body": {"status": "closed"}}
     [result] = service.post("batch", {"atomic": False, "commands": [batch]}).json()["results"]
     assert result["status"] == 422
