@@ -1,0 +1,141 @@
+"""Interactions, archive, revert and merge over HTTP: in lists and in words."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from aggregates.interaction import interaction_id
+from tests.service import Service, running
+
+VISIT = {
+    "channel": "visit",
+    "subject": "参观展厅",
+    "content": "张总对新款轨道灯感兴趣",
+    "direction": "out",
+    "companions": ["李雷"],
+    "duration_seconds": 5_400,
+}
+
+
+@pytest.fixture(scope="module")
+def service(module_database_url: str) -> Iterator[Service]:
+    with running(module_database_url) as service:
+        yield service
+
+
+def got(service: Service, path: str, status: int = 200, **query: Any) -> Any:
+    answer = service.client.get(f"/v1/{path}", params=query)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def test_one_list_of_interactions_across_everything(service: Service) -> None:
+    customer = service.customer()
+    opportunity = service.opportunity(customer)
+    first = service.made(f"customers/{customer}/record-interaction", VISIT)
+    said = {**VISIT, "subject": "二次拜访", "meta": {"occurred_at": "2026-01-05T09:00:00+08:00"}}
+    last = service.made(f"opportunities/{opportunity}/record-interaction", said)
+    after = {"customer_id": customer, "after": last["position"]}
+    found = got(service, "interactions", **after, sort="created_at")["items"]
+    assert [i["subject"] for i in found] == ["二次拜访", "参观展厅"]
+    assert [i["about_kind"] for i in found] == ["opportunity", "customer"]
+    assert [i["opportunity_id"] for i in found] == [opportunity, None]
+    own = found[1]
+    assert {name: own[name] for name in VISIT} == VISIT
+    assert own["id"] == str(interaction_id(UUID(customer), first["version"]))
+    assert got(service, f"interactions/{own['id']}") == own
+    assert found[0]["created_at"] == "2026-01-05T01:00:00Z"
+    january = got(service, "interactions", **after, as_of="2026-01-31")["items"]
+    assert [i["subject"] for i in january] == ["二次拜访"]
+    assert got(service, f"interactions/{own['id']}", 404, as_of="2026-01-31")
+
+
+def test_what_was_recorded_is_amended_retracted_and_told(service: Service) -> None:
+    customer = service.customer()
+    path = f"customers/{customer}"
+    service.made(f"{path}/record-interaction", VISIT)
+    [item] = got(service, "interactions", customer_id=customer, after=head(service, path))["items"]
+    id = {"interaction_id": item["id"]}
+    service.made(f"{path}/amend-interaction", {**id, "subject": "参观新展厅"})
+    amended = got(service, f"interactions/{item['id']}", after=head(service, path))
+    assert (amended["subject"], amended["amended"], amended["content"]) == (
+        "参观新展厅",
+        True,
+        VISIT["content"],
+    )
+    unsaid = service.post(f"{path}/retract-interaction", id)
+    assert [e["field"] for e in unsaid.json()["errors"]] == ["reason"]
+    last = service.made(f"{path}/retract-interaction", {**id, "reason": "记错了客户"})
+    after = {"customer_id": customer, "after": last["position"]}
+    assert got(service, "interactions", **after)["items"] == []
+    [gone] = got(service, "interactions", **after, archived="any")["items"]
+    assert gone["retraction_reason"] == "记错了客户"
+    again = service.post(f"{path}/amend-interaction", {**id, "subject": "x"})
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/no-such-interaction")
+    told = [i["sentence"] for i in got(service, f"{path}/history")["items"]][1:]
+    assert told == [
+        "记录了互动（拜访）：“参观展厅”（随行：李雷）。内容：张总对新款轨道灯感兴趣",
+        "更正了互动记录，主题改为“参观新展厅”",
+        "撤销了一条互动记录，原因：记错了客户",
+    ]
+
+
+def head(service: Service, path: str) -> int:
+    position: int = got(service, f"{path}/history")["items"][-1]["position"]
+    return position
+
+
+def test_an_archived_record_is_hidden_and_can_be_brought_back(service: Service) -> None:
+    customer = service.customer()
+    archived = service.made(f"customers/{customer}/archive")
+    after = {"id": customer, "after": archived["position"]}
+    assert got(service, "customers", **after)["items"] == []
+    [row] = got(service, "customers", **after, archived="any")["items"]
+    assert row["archived_at"] is not None
+    refused = service.post(f"customers/{customer}/tag", {"tags": ["x"]})
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/record-archived")
+    restored = service.made(f"customers/{customer}/restore")
+    after["after"] = restored["position"]
+    assert got(service, "customers", **after)["items"][0]["archived_at"] is None
+
+
+def test_a_merge_is_answered_with_who_goes_on_and_undone(service: Service) -> None:
+    a, b = service.customer(), service.customer()
+    theirs = service.opportunity(a)
+    merged = service.made(f"customers/{a}/merge", {"into_id": b})
+    refused = service.post(f"customers/{a}/tag", {"tags": ["x"]})
+    assert refused.status_code == 409
+    assert (refused.json()["type"], refused.json()["into_id"]) == ("/problems/customer-merged", b)
+    after = {"after": merged["position"]}
+    assert got(service, f"customers/{a}", **after)["merged_into"] == b
+    family = got(service, "opportunities", customer_id=b, **after)["items"]
+    assert [o["id"] for o in family] == [theirs]
+    ours = service.opportunity(b)
+    unmerged = service.made(f"customers/{a}/unmerge")
+    after["after"] = unmerged["position"]
+    assert got(service, f"customers/{a}", **after)["merged_into"] is None
+    for owner, id in ((a, theirs), (b, ours)):
+        found = got(service, "opportunities", customer_id=owner, **after)["items"]
+        assert [o["id"] for o in found] == [id]
+    history = got(service, f"customers/{b}/history")["items"]
+    assert [i["event"] for i in history[1:]] == ["Customer.Absorbed", "Customer.Separated"]
+    [then] = got(service, "opportunities", customer_id=a, as_of=merged["position"])["items"]
+    assert then["id"] == theirs
+
+
+def test_a_revert_takes_back_what_was_changed_since(service: Service) -> None:
+    customer = service.customer(region="华东", tags=["老客户"])
+    path = f"customers/{customer}"
+    service.made(f"{path}/change-details", {"region": "华南", "website": "https://example.cn"})
+    service.made(f"{path}/untag", {"tags": ["老客户"]})
+    reverted = service.made(f"{path}/revert", {"to_version": 1})
+    row = got(service, path, after=reverted["position"])
+    assert (row["region"], row["website"], row["tags"]) == ("华东", None, ["老客户"])
+    [*_, last] = got(service, f"{path}/history")["items"]
+    assert last["sentence"].startswith("把记录恢复到第1版：")
+    assert last["changes"]["region"] == ["华南", "华东"]
+    for version in (0, 4, 99, "x", None):
+        wrong = service.post(f"{path}/revert", {"to_version": version})
+        assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "to_version")
