@@ -116,6 +116,8 @@ class _Overlay(Repository):
     def __init__(self, beneath: Repository) -> None:
         self._beneath = beneath
         self._changed: dict[UUID, Aggregate] = {}
+        self._passed: dict[tuple[UUID, int], Aggregate] = {}
+        """Each record at each version that a request of the batch left it at."""
 
     def get(
         self, kind: type[A], id: UUID, *, max_age: float | None = None, offline: bool = False
@@ -128,8 +130,18 @@ class _Overlay(Repository):
     def has_changed(self, id: UUID) -> bool:
         return id in self._changed
 
+    def at(self, kind: type[A], id: UUID, version: int) -> A:
+        passed = self._passed.get((id, version))
+        if isinstance(passed, kind):
+            return passed.copy()
+        stored = self._beneath.at(kind, id, version)
+        is_between = self.has_changed(id) and stored.version < version
+        return kind(id) if is_between else stored
+
     def change(self, aggregates: Iterable[Aggregate]) -> None:
-        self._changed |= {aggregate.id: aggregate for aggregate in aggregates}
+        for aggregate in aggregates:
+            self._changed[aggregate.id] = aggregate
+            self._passed[aggregate.id, aggregate.version] = aggregate
 
 
 def dispatch_all(

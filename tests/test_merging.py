@@ -13,11 +13,13 @@ from aggregates.errors import DomainError, DuplicateExternalId, Invalid, Rejecte
 from aggregates.merge import CustomerMerged, NotMerged
 from aggregates.values import ExternalId
 from commands.base import COMMANDS, Command
+from commands.batch import dispatch_all
 from commands.customer import ChangeCustomerDetails, TagCustomer
 from commands.merge import MergeCustomer, UnmergeCustomer
 from commands.opportunity import OpenOpportunity
+from commands.requests import Receipt, Request
 from tests.spec import cny
-from tests.write_side import WriteSide, opening, registration, write_side_on
+from tests.write_side import CALLER, WriteSide, opening, registration, write_side_on
 
 
 @pytest.fixture
@@ -139,6 +141,27 @@ def test_merges_by_two_at_once_never_close_a_circle_and_are_undone_in_any_order(
     customers = [sides[0].replayed(Customer, id).state() for id in ids]
     assert [c.get("merged_into") for c in customers] == [None] * len(ids)
     assert [c.get("absorbed", ()) for c in customers] == [()] * len(ids)
+
+
+def test_a_batch_merges_and_reverts_what_it_has_just_changed(side: WriteSide) -> None:
+    a, b = side.do(registration()).id, side.do(registration(tags=("x",))).id
+    revert = COMMANDS["customers/revert"]
+    steps: list[tuple[Command, UUID]] = [
+        (TagCustomer(tags=("y",)), b),
+        (TagCustomer(tags=("z",)), b),
+        (revert.model_validate({"to_version": 2}), b),
+        (MergeCustomer(into_id=b), a),
+        (UnmergeCustomer(), a),
+        (MergeCustomer(into_id=b), a),
+    ]
+    requests = [Request(command, id) for command, id in steps]
+    results = dispatch_all(side.application, requests, CALLER)
+    assert [r.version for r in results if isinstance(r, Receipt)] == [2, 3, 4, 2, 3, 4]
+    assert side.replayed(Customer, b).state()["tags"] == ("x", "y")
+    assert into(side, a) == b
+    assert side.replayed(Customer, b).state()["absorbed"] == (a,)
+    refused = dispatch_all(side.application, [Request(TagCustomer(tags=("q",)), a)], CALLER)
+    assert isinstance(refused[0], CustomerMerged)
 
 
 # Parts and versions
