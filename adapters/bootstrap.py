@@ -22,6 +22,9 @@ from adapters.postgres.log import schema
 from adapters.postgres.log.reading import Reader
 from adapters.postgres.log.secret import WrongSecret, claim, is_claimed
 from adapters.postgres.log.store import PostgresLog
+from adapters.postgres.pairing.rebuild import rebuild_pairs
+from adapters.postgres.pairing.runner import PairingRunner
+from adapters.postgres.pairing.tables import NAME as PAIRS
 from adapters.postgres.views import progress, tables
 from adapters.postgres.views.bulk_workers import open_mapper
 from adapters.postgres.views.positions import Positions
@@ -87,6 +90,7 @@ class Backstory:
         self.runner = ProjectionRunner(self.url, self.log, self.mapper, self._positions)
         self.policies = PolicyRunner(self.url, self.log, self.mapper, self.application)
         self._begin_policies()
+        self.pairing = PairingRunner(self.url)
         seed(self.application, self.log)
 
     def _opened(self, part: C, close: Callable[[C], None]) -> C:
@@ -122,6 +126,7 @@ class Backstory:
         that exist can be read."""
         self._closing.enter_context(self.runner)
         self._closing.enter_context(self.policies)
+        self._closing.enter_context(self.pairing)
         self.runner.wait_ready(FIRST_VIEWS_SECONDS)
 
     # Policies
@@ -140,17 +145,22 @@ class Backstory:
         """Where the log ends, and where every view stands."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             tables.install(connection)  # There are none before anything was ever projected.
-            return progress.status(connection, Projection.registry)
+            return progress.status(connection, (*Projection.registry, PAIRS))
 
     def rebuild(self, tables: Sequence[str] = (), *, rollback: bool = False) -> list[Rebuilt]:
         """Fold these views anew (all, where none is named), or put the earlier ones back.
 
-        Raises KeyError for a view that is not registered.
+        Pairs are compared anew, after the views; of them, no earlier ones are kept. Raises KeyError
+        for a view that is not registered.
         """
         reader = partial(open_mapper, self.url, self.keyring.master)
         rebuilder = Rebuilder(self.url, self.log, self.mapper, open_reader=reader)
         work = rebuilder.rollback if rollback else rebuilder.rebuild
-        return [work(Projection.registry[table]) for table in tables or Projection.registry]
+        folded = [table for table in tables or Projection.registry if table != PAIRS]
+        done = [work(Projection.registry[table]) for table in folded]
+        if not rollback and (not tables or PAIRS in tables):
+            done.append(rebuild_pairs(self.url))
+        return done
 
     def close(self) -> None:
         self._closing.close()

@@ -258,8 +258,8 @@ class Trait(Aggregate, is_trait=True):
 
 
 def traits(cls: type[Aggregate]) -> tuple[type[Trait], ...]:
-    """The traits that a kind of aggregate has."""
-    return tuple(t for t in Trait.TRAITS if issubclass(cls, t))
+    """The traits that a kind of aggregate has, in the order in which it names them."""
+    return tuple(t for t in cls.__mro__ if t in Trait.TRAITS)
 
 
 def having(trait: type[Aggregate]) -> tuple[type[Aggregate], ...]:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from aggregates.archive import Archivable
 from aggregates.base import Aggregate
+from aggregates.distinct import Distinguishable
 from aggregates.errors import Rejected
 from aggregates.events import Created, Event
 from aggregates.revert import Revertible
@@ -51,7 +52,7 @@ class PersonDetails(Value):
     custom: Custom | None = None
 
 
-class Contact(Archivable, Revertible, Aggregate):
+class Contact(Archivable, Revertible, Distinguishable, Aggregate):
     KEPT = frozenset({"is_retired"})
 
     customer_id: UUID | None = None

@@ -7,6 +7,7 @@ from uuid import UUID
 from aggregates.archive import Archivable
 from aggregates.base import Aggregate, Mark, Reservation
 from aggregates.company_names import canonical, has_legal_form, stem
+from aggregates.distinct import Distinguishable
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
 from aggregates.interaction import Interactive
@@ -66,7 +67,7 @@ class CustomerDetails(Value):
     custom: Custom | None = None
 
 
-class Customer(Archivable, Revertible, Interactive, Mergeable, Aggregate):
+class Customer(Archivable, Revertible, Interactive, Mergeable, Distinguishable, Aggregate):
     SERIES = "KH"
     REVISION = 3
 

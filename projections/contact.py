@@ -15,9 +15,11 @@ class ContactRow(Row, table="contacts", details=PersonDetails):
     primary: bool = False
     tags: tuple[str, ...] = ()
     retired: bool = False
+    distinct_from: tuple[UUID, ...] = ()
+    """Contacts that look the same and were found to be other persons."""
 
 
-contacts = Projection(ContactRow, Contact, revision=3)
+contacts = Projection(ContactRow, Contact, revision=5)
 
 
 @contacts.on(Contact.Moved)

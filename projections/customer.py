@@ -17,9 +17,11 @@ class CustomerRow(Row, table="customers", details=CustomerDetails):
     merged_into: UUID | None = None
     absorbed: tuple[UUID, ...] = ()
     """Customers that were merged into this one."""
+    distinct_from: tuple[UUID, ...] = ()
+    """Customers that look the same and were found to be others."""
 
 
-customers = Projection(CustomerRow, Customer, revision=3)
+customers = Projection(CustomerRow, Customer, revision=4)
 
 
 @customers.on(Customer.Tagged, copies=False)

@@ -3,13 +3,16 @@
 A query knows no database. Its SQL names relations as ``{opportunities}`` and parameters as
 ``:owner_id``; whoever runs it puts there what the asker may see, as of the day asked for, and binds
 the parameters. ``{now.dictionary_entries}`` is the relation as of today whatever day is asked for:
-names and order of codes are how we call things, not what was so.
+names and order of codes are how we call things, not what was so. ``{any.customers}`` also holds
+what is archived, merged or withdrawn. ``{possible_duplicates}`` and ``{match_keys}`` hold nothing
+but ids, of everybody's records: join them with relations that the asker may see.
 
 ``o.customer_id = ANY ({customers:customer_id})`` chooses what belongs to the customer that the
 parameter names, or to one that was merged into it.
 """
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from string import Formatter
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
@@ -19,7 +22,8 @@ from pydantic import BaseModel, ConfigDict
 T = TypeVar("T")
 
 NOW = "now."
-_TABLE = re.compile(r"^(now\.)?[a-z][a-z0-9_]*$")
+ANY = "any."
+_TABLE = re.compile(r"^(now\.|any\.)?[a-z][a-z0-9_]*$")
 _QUOTED = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
 _PARAMETER = re.compile(_QUOTED.pattern + r"|(?<![:\w]):([a-z][a-z0-9_]*)")
 _CLAUSE = re.compile(
@@ -58,6 +62,12 @@ class Query(BaseModel, Generic[T]):
     """Name in routes, ``stage-durations``; from the class's name unless given."""
     LINE: ClassVar[type[Answer]]
     """What one line of the answer looks like."""
+    FOUND: ClassVar[type[Answer]]
+    """What the SQL selects looks like, where ``answered`` makes other lines of it."""
+    OF_TODAY: ClassVar[bool] = False
+    """Whether it can be asked only as of now."""
+    DERIVED: ClassVar[Mapping[str, str]] = {}
+    """Parameters that follow from the fields, as properties → their SQL types."""
     sql: ClassVar[str] = ""
 
     @classmethod
@@ -66,6 +76,7 @@ class Query(BaseModel, Generic[T]):
         if line is None or "[" in cls.__name__:
             return
         cls.LINE = line
+        cls.FOUND = cls.__dict__.get("FOUND", line)
         cls.NAME = cls.__dict__.get("NAME") or _kebab(cls.__name__)
         if cls.sql:
             check(cls.sql)
@@ -81,12 +92,21 @@ class Query(BaseModel, Generic[T]):
     @classmethod
     def tables(cls) -> frozenset[str]:
         """Tables that the answer is folded from."""
-        return frozenset(name.removeprefix(NOW) for name in relations(cls.statement()))
+        return frozenset(map(table_of, relations(cls.statement())))
+
+    def answered(self, found: list[Any]) -> list[Any]:
+        """The answer's lines, of the lines that the SQL selected; pure."""
+        return found
 
 
 def relations(sql: str) -> tuple[str, ...]:
     """The names in braces, in order of appearance."""
     return tuple(name for _, name, _, _ in Formatter().parse(sql) if name is not None)
+
+
+def table_of(relation: str) -> str:
+    """The table that a name in braces is about."""
+    return relation.removeprefix(NOW).removeprefix(ANY)
 
 
 def parameters(sql: str) -> tuple[str, ...]:

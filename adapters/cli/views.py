@@ -12,6 +12,7 @@ from adapters.bootstrap import Backstory
 from adapters.cli.failures import REFUSED, Failure
 from adapters.cli.opening import Data, opened
 from adapters.cli.policies import status_lines
+from adapters.postgres.pairing.tables import NAME as PAIRS
 from adapters.postgres.views import parking
 from adapters.postgres.views.parked import Parked
 from adapters.postgres.views.progress import Status
@@ -82,9 +83,10 @@ def parked(
 def _known(names: Iterable[str]) -> list[str]:
     """Names of views, as they are or with hyphens."""
     tables = [name.replace("-", "_") for name in names]
-    unknown = [name for name in tables if name not in Projection.registry]
+    views = {*Projection.registry, PAIRS}
+    unknown = [name for name in tables if name not in views]
     if unknown:
-        known = ", ".join(sorted(Projection.registry))
+        known = ", ".join(sorted(views))
         raise Failure(f"there is no view {', '.join(unknown)}; there are: {known}")
     return tables
 

@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 
 from adapters.http import answers
-from adapters.http.asking import Reading, asked, whole
+from adapters.http.asking import COMMON, Reading, asked, whole
 from adapters.http.context import Context
 from adapters.http.problems import invalid
 from adapters.postgres.reads.asof import NOW, Moment, Now
@@ -124,7 +124,8 @@ class Reads:
 
     async def query(self, request: Request, query: type[Query[Any]]) -> Response:
         scope = await self.scope(request)
-        given = asked(request, own=query.model_fields)
+        common = ("after",) if query.OF_TODAY else COMMON
+        given = asked(request, own=query.model_fields, common=common)
         try:
             question = query.model_validate_strings(given.own, strict=True)
         except ValidationError as error:

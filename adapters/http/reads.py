@@ -129,6 +129,7 @@ def _add_query(
         return await reads.query(request, query)
 
     line = parameters.line(query.LINE, schemas)
+    moment = () if query.OF_TODAY else parameters.moment()
     _add(
         routes,
         f"/v1/queries/{name}",
@@ -137,7 +138,7 @@ def _add_query(
         f"queries.{name}",
         (query.__doc__ or name).strip().splitlines()[0],
         openapi.answer("The answer.", parameters.page(line, position=parameters.POSITION)),
-        [*parameters.of_query(query, schemas), *parameters.moment(), parameters.after()],
+        [*parameters.of_query(query, schemas), *moment, parameters.after()],
     )
 
 

@@ -1,10 +1,11 @@
 """Profiles: what of a record counts when records are compared, in comparable form."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import phonenumbers
@@ -39,6 +40,8 @@ class Profile:
     company: CompanyName | None = None
     short: CompanyName | None = None
     """What the company is called for short."""
+    former: frozenset[CompanyName] = frozenset()
+    """Names under which it was entered a second time."""
     person: PersonName | None = None
     people: frozenset[str] = frozenset()
     """Names of a company's contacts."""
@@ -54,7 +57,7 @@ class Profile:
 
     @property
     def company_names(self) -> tuple[CompanyName, ...]:
-        return tuple(n for n in (self.company, self.short) if n is not None)
+        return (*(n for n in (self.company, self.short) if n is not None), *self.former)
 
     @property
     def is_empty(self) -> bool:
@@ -65,6 +68,7 @@ def company(
     name: str | None = None,
     *,
     short_name: str | None = None,
+    former_names: Iterable[str] = (),
     phones: Iterable[str | None] = (),
     emails: Iterable[str | None] = (),
     website: str | None = None,
@@ -79,6 +83,7 @@ def company(
     return Profile(
         company=company_name(name) if name else None,
         short=company_name(short_name) if short_name else None,
+        former=frozenset(map(company_name, former_names)),
         people=frozenset(p.joined for text in people if text and (p := person_name(text))),
         phones=frozenset(n.partition(";")[0] for n in map(e164, phones) if n),
         emails=mailboxes,
@@ -86,6 +91,23 @@ def company(
         address=address_of(address),
         postcode=_code(postcode),
         began_on=founded_on,
+    )
+
+
+def company_of(line: Mapping[str, Any]) -> Profile:
+    """A customer from the columns of its row, with ``phones``, ``emails`` and ``people`` of its
+    contacts, and ``former_names`` and ``former_phones`` of those merged into it (None: none)."""
+    return company(
+        line["name"],
+        short_name=line["short_name"],
+        former_names=line["former_names"] or (),
+        phones=[line["phone"], *(line["phones"] or ()), *(line["former_phones"] or ())],
+        emails=line["emails"] or (),
+        website=line["website"],
+        address=line["address"],
+        postcode=line["postcode"],
+        founded_on=line["founded_on"],
+        people=line["people"] or (),
     )
 
 

@@ -19,6 +19,9 @@ THRESHOLD = 0.5
 PRIOR = -10.0
 """Bits: of pairs that are compared, because they share a key, one in a thousand is the same."""
 
+ALMOST = 0.999
+"""The highest score of two that are not identical."""
+
 
 def _bits(**levels: tuple[float, float]) -> dict[str, float]:
     """Level → what it is worth, from (m, u)."""
@@ -85,7 +88,7 @@ def score(one: Profile, other: Profile) -> Score:
     bits = PRIOR + sum(reason.bits for reason in reasons)
     probability = 1 / (1 + 2.0**-bits)
     is_one = one == other and probability >= THRESHOLD
-    return Score(1.0 if is_one else round(probability, 3), round(bits, 2), reasons)
+    return Score(1.0 if is_one else min(round(probability, 3), ALMOST), round(bits, 2), reasons)
 
 
 def _reasons(one: Profile, other: Profile) -> Iterator[Reason]:

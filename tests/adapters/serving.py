@@ -22,6 +22,7 @@ from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres.log.reading import Reader
 from adapters.postgres.log.store import PostgresLog
+from adapters.postgres.pairing import tables as pairing
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.views.positions import Positions
@@ -68,6 +69,8 @@ class Served:
         """Start the projections, and wait until they are at the head."""
         self._stack.enter_context(self.runner)
         assert self.runner.wait_ready(60)
+        with self.pool.connection() as connection:
+            pairing.install(connection)
 
     def do(
         self,

@@ -6,13 +6,23 @@ import pytest
 from pydantic import BaseModel
 
 from adapters import registry
+from adapters.postgres.pairing.tables import NAME as PAIRS
 from adapters.postgres.reads.asof import NOW, Occurred, Recorded
-from adapters.postgres.reads.questions import composed, types
+from adapters.postgres.reads.questions import COMPARED, composed, types
 from adapters.postgres.reads.relations import Bindings
 from adapters.postgres.reads.scope import Scope
 from projections.base import Projection
-from queries import base
-from queries.base import QUERIES, Answer, Query, bare_tables, bound, check, parameters, relations
+from queries.base import (
+    QUERIES,
+    Answer,
+    Query,
+    bare_tables,
+    bound,
+    check,
+    parameters,
+    relations,
+    table_of,
+)
 from tests.adapters.serving import SCOPE, Served
 
 registry.load()
@@ -93,11 +103,12 @@ def test_every_query_is_as_it_should_be(name: str) -> None:
     text = query.statement()
     check(text)
     assert query.__doc__, "the docstring is the summary"
-    assert set(parameters(text)) == query.model_fields.keys()
+    assert set(parameters(text)) - query.DERIVED.keys() <= query.model_fields.keys()
+    assert query.DERIVED or set(parameters(text)) == query.model_fields.keys()
     assert not query.model_fields.keys() & RESERVED
-    assert query.tables() <= Projection.registry.keys()
+    assert query.tables() <= {*Projection.registry, PAIRS}
     assert relations(text), "a question is about something"
-    assert types(query).keys() == query.model_fields.keys()
+    assert types(query).keys() == query.model_fields.keys() | query.DERIVED.keys()
     assert issubclass(query.LINE, Answer)
     assert issubclass(query, BaseModel)
 
@@ -107,7 +118,7 @@ def test_every_query_can_be_asked_at_every_moment(database_url: str) -> None:
         parts.caught_up()
         instant = parts.log.head().at
         for query in QUERIES.values():
-            for moment in (NOW, Recorded(5), Occurred(instant)):
+            for moment in (NOW,) if query.OF_TODAY else (NOW, Recorded(5), Occurred(instant)):
                 assert isinstance(parts.rows.answer(query(), SCOPE, moment), list)
 
 
@@ -122,5 +133,6 @@ def test_every_query_is_narrowed_by_the_scope(name: str) -> None:
 
     query = QUERIES[name]
     composed(query(), Watching(SCOPE.user_id), NOW, Bindings())
-    used = [r.removeprefix(base.NOW) for r in relations(query.statement())]
-    assert asked == used
+    named = (r for r in relations(query.statement()) if r not in COMPARED)
+    assert asked == [table_of(r) for r in named]
+    assert asked, "what holds ids only is joined with what the asker may see"

@@ -11,8 +11,14 @@ from adapters.postgres.reads.relations import Bindings, relation
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.views.columns import field_columns
 from projections.base import Projection
+from queries.base import ANY, Query, bound, check, parameters, table_of
 from queries.base import NOW as OF_TODAY
-from queries.base import Query, bound, check, parameters
+
+COMPARED = {
+    "possible_duplicates": sql.Identifier("matching", "pairs"),
+    "match_keys": sql.Identifier("matching", "keys"),
+}
+"""What is known of records that look the same, by their ids."""
 
 
 def composed(query: Query[Any], scope: Scope, moment: Moment, bindings: Bindings) -> sql.Composed:
@@ -23,17 +29,21 @@ def composed(query: Query[Any], scope: Scope, moment: Moment, bindings: Bindings
     parts: list[sql.Composable] = []
     for literal, name, parameter, _ in Formatter().parse(bound(text, types(type(query)))):
         parts.append(sql.SQL(literal))
-        if name is not None:
-            row = Projection.registry[name.removeprefix(OF_TODAY)].row
+        if name in COMPARED:
+            parts.append(COMPARED[name])
+        elif name is not None:
+            row = Projection.registry[table_of(name)].row
             at = NOW if name.startswith(OF_TODAY) else moment
+            is_any = name.startswith(ANY)
             if parameter:
                 parts.append(family(row, [getattr(query, parameter)], at, bindings))
             else:
-                parts.append(relation(row, scope, at, bindings))
+                parts.append(relation(row, scope, at, bindings, all=is_any))
     return sql.Composed(parts)
 
 
 def types(query: type[Query[Any]]) -> dict[str, str]:
     """Parameter → SQL type to which it is bound."""
     fields = query.model_fields.items()
-    return {n: field_columns(n, f.rebuild_annotation()).columns[0].type for n, f in fields}
+    found = {n: field_columns(n, f.rebuild_annotation()).columns[0].type for n, f in fields}
+    return {**found, **query.DERIVED}

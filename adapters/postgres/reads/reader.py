@@ -158,7 +158,7 @@ class RowReader:
         statement = composed(query, scope, moment, bindings)
         with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as c:
             lines = c.execute(statement, bindings.values).fetchall()
-        return [query.LINE.model_validate(line) for line in lines]  # type: ignore[misc]
+        return query.answered([query.FOUND.model_validate(line) for line in lines])
 
     def _one(
         self,

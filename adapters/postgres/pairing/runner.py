@@ -1,0 +1,185 @@
+"""The runner: one process compares what changed, as soon as the views have it."""
+
+import logging
+from collections.abc import Mapping
+from threading import Event, Thread
+from time import monotonic
+from types import TracebackType
+from uuid import UUID
+
+import psycopg
+
+from adapters.postgres.pairing import tables
+from adapters.postgres.pairing.comparing import Comparing
+from adapters.postgres.pairing.rebuild import rebuild
+from adapters.postgres.pairing.subjects import SUBJECTS
+from adapters.postgres.views import tables as view_tables
+from adapters.postgres.views import tracking
+from adapters.postgres.views.decoding import is_passing
+from adapters.postgres.views.rebuild import RebuildRunning, RebuildStopped
+from adapters.postgres.views.runner import connect
+from adapters.postgres.views.tracking import Moved
+
+_log = logging.getLogger(__name__)
+
+BATCH = 1_000
+"""At most so many events are taken in one transaction."""
+PAUSE_SECONDS = 0.05
+FOLLOWER_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 5.0
+_LEAD = "SELECT pg_try_advisory_lock(16979, 8)"
+_CHANGED = (
+    "SELECT position, kind, stream_id FROM backstory.events"
+    " WHERE position > %s AND position <= %s AND kind = ANY (%s) ORDER BY position LIMIT %s"
+)
+# Of a contact that has moved, its customers of before too.
+_CUSTOMERS = (
+    "SELECT DISTINCT customer_id FROM views.contacts_versions"
+    " WHERE id = ANY (%s) AND customer_id IS NOT NULL"
+)
+_SURVIVORS = (
+    "WITH RECURSIVE up AS (SELECT unnest(%s::uuid[]) AS id UNION SELECT c.merged_into"
+    " FROM up JOIN views.customers c USING (id) WHERE c.merged_into IS NOT NULL) SELECT id FROM up"
+)
+
+
+class PairingRunner:
+    """Runs in a thread; any number of processes may, one of them leads."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stopping = Event()
+        self._thread: Thread | None = None
+        self.failure: Exception | None = None
+        """Why the runner has stopped by itself."""
+
+    def start(self) -> "PairingRunner":
+        self._thread = Thread(target=self._run, name="backstory-pairing", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def __enter__(self) -> "PairingRunner":
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        pause = PAUSE_SECONDS
+        while not self._stopping.is_set() and self.failure is None:
+            began = monotonic()
+            try:
+                with connect(self._url) as connection:
+                    self._follow_then_lead(connection)
+            except RebuildStopped:
+                return
+            except Exception as error:
+                if not is_passing(error):
+                    self.failure = error
+                    _log.critical("looking for duplicates has stopped: %s", error, exc_info=error)
+                    return
+                pause = PAUSE_SECONDS if monotonic() - began > 60 else pause
+                _log.warning("looking for duplicates again in %.2f s: %s", pause, error)
+                self._stopping.wait(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _follow_then_lead(self, connection: psycopg.Connection) -> None:
+        while not self._stopping.is_set():
+            lead = self.lead(connection)
+            if lead is None:
+                self._stopping.wait(FOLLOWER_SECONDS)
+                continue
+            while not self._stopping.is_set():
+                if not self.step(lead):
+                    self._stopping.wait(PAUSE_SECONDS)
+
+    # What the thread does, step by step
+
+    def lead(self, connection: psycopg.Connection) -> "Lead | None":
+        """Take the lead, or None where another session has it."""
+        view_tables.install(connection)
+        tables.install(connection)
+        if connection.execute(_LEAD).fetchone() != (True,):
+            return None
+        return Lead(connection, tracking.draw_epoch(connection))
+
+    def step(self, lead: "Lead") -> bool:
+        """Compare what one batch of events changed, or everything; False: nothing is left.
+
+        Raises Superseded, OtherLog, TrackingAheadOfLog, RebuildStopped, or an error that passes.
+        """
+        head = tables.ready(lead.connection)
+        if head is None:
+            return False
+        track = tables.find(lead.connection)
+        if track is None:
+            return self._rebuild(lead)
+        tracking.refuse_other_log(lead.connection, [track])
+        if track.epoch != lead.epoch:
+            tracking.adopt(lead.connection, [tables.NAME], lead.epoch)
+        if track.position >= head and not tables.has_released(lead.connection):
+            return False
+        try:
+            _compare(lead, track.position, head)
+        except Moved:
+            _log.info("%s was rebuilt meanwhile", tables.NAME)
+        return True
+
+    def _rebuild(self, lead: "Lead") -> bool:
+        try:
+            rebuild(lead.connection, lead.epoch, self._check)
+        except RebuildRunning:
+            return False
+        return True
+
+    def _check(self) -> None:
+        if self._stopping.is_set():
+            raise RebuildStopped("the rebuild was stopped")
+
+
+class Lead:
+    """One session's lead, and its epoch."""
+
+    def __init__(self, connection: psycopg.Connection, epoch: int) -> None:
+        self.connection, self.epoch = connection, epoch
+
+
+def _compare(lead: Lead, start: int, head: int) -> None:
+    """Compare what the next events, up to a position, have changed."""
+    connection = lead.connection
+    kinds = {view.projection.of.KIND: view.name for view in tables.views()}
+    with connection.transaction():
+        found = connection.execute(_CHANGED, (start, head, list(kinds), BATCH)).fetchall()
+        end = found[-1][0] if len(found) == BATCH else head
+        tables.advance(connection, lead.epoch, start, end)
+        released = tables.released(connection)
+        changed = {
+            kind: {s for _, k, s in found if k == kind} | released.get(view, set())
+            for kind, view in kinds.items()
+        }
+        for subject in SUBJECTS:
+            ids = _concerned(connection, subject.kind, changed)
+            if ids:
+                Comparing(connection, subject).renew(ids)
+
+
+def _concerned(
+    connection: psycopg.Connection, kind: str, changed: Mapping[str, set[UUID]]
+) -> set[UUID]:
+    """Which records of a kind the changed streams may have made others."""
+    contacts = changed["Contact"]
+    if kind == "contact":
+        return contacts
+    theirs = connection.execute(_CUSTOMERS, (list(contacts),)) if contacts else ()
+    customers = changed["Customer"] | {row[0] for row in theirs}
+    return {row[0] for row in connection.execute(_SURVIVORS, (list(customers),))}

@@ -1,0 +1,221 @@
+"""Duplicates: who looks like what is about to be entered, and which records look the same."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from projections.matching.keys import keys
+from projections.matching.profiles import Profile, company, company_of
+from projections.matching.scoring import Score, score
+from queries.base import Answer, Query
+
+LEAST = 0.1
+"""Below, a customer is no hint to who is about to enter another."""
+MOST_COMPARED = 200
+"""Of those found by a key, the ones that share most keys are compared."""
+
+
+class Reason(BaseModel):
+    """What one field says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str
+    """`name`, `phone`, `email`, `website`, `contact`, `address`, `postcode`, `began_on`."""
+    level: str
+    """`same`, `differs`, or what is between."""
+    bits: float
+    """How much that is for it, or below zero, against it."""
+
+
+class SimilarCustomer(Answer):
+    """A customer that looks like what is about to be entered."""
+
+    id: UUID
+    number: str | None
+    name: str
+    short_name: str | None
+    owner_id: UUID | None
+    score: float
+    """How likely it is the same, from 0 to 1."""
+    reasons: list[Reason]
+
+
+class Compared(Answer):
+    """A customer with what it is compared by."""
+
+    id: UUID
+    number: str | None
+    name: str
+    short_name: str | None
+    owner_id: UUID | None
+    phone: str | None
+    website: str | None
+    address: str | None
+    postcode: str | None
+    founded_on: date | None
+    phones: list[str | None] | None
+    emails: list[str | None] | None
+    people: list[str | None] | None
+    former_names: list[str] | None
+    former_phones: list[str | None] | None
+
+
+class SimilarCustomers(Query[list[SimilarCustomer]]):
+    """Customers that look like what is about to be entered, best first, with reasons."""
+
+    FOUND = Compared
+    OF_TODAY = True
+    DERIVED = {"keys": "text[]", "most": "bigint"}
+    name: str | None = Field(default=None, max_length=300)
+    """The name, full or short."""
+    phone: str | None = Field(default=None, max_length=40)
+    """The customer's number, or that of a contact, in any notation."""
+    email: str | None = Field(default=None, max_length=254)
+    """A contact's e-mail address."""
+    limit: int = Field(default=10, ge=1, le=100)
+    """At most so many."""
+
+    sql = """
+        WITH RECURSIVE found AS (
+            SELECT id FROM {match_keys} WHERE key = ANY (:keys)
+            GROUP BY id ORDER BY count(*) DESC, id LIMIT :most),
+        family AS (
+            SELECT found.id AS root, found.id FROM found
+            UNION SELECT family.root, unnest(c.absorbed)
+            FROM family JOIN {any.customers} c ON c.id = family.id)
+        SELECT c.id, c.number, c.name, c.short_name, c.owner_id,
+            c.phone, c.website, c.address, c.postcode, c.founded_on,
+            people.phones, people.emails, people.people, merged.former_names, merged.former_phones
+        FROM found JOIN {customers} c ON c.id = found.id
+        LEFT JOIN LATERAL (
+            SELECT array_agg(k.phone) AS phones, array_agg(k.email) AS emails,
+                array_agg(k.name) AS people
+            FROM family JOIN {contacts} k ON k.customer_id = family.id
+            WHERE family.root = c.id) people ON true
+        LEFT JOIN LATERAL (
+            SELECT array_agg(m.name) AS former_names, array_agg(m.phone) AS former_phones
+            FROM family JOIN {any.customers} m ON m.id = family.id
+            WHERE family.root = c.id AND m.id <> c.id) merged ON true
+    """
+
+    @property
+    def profile(self) -> Profile:
+        return company(self.name, phones=[self.phone], emails=[self.email])
+
+    @property
+    def keys(self) -> list[str]:
+        return sorted(f"c{key}" for key in keys(self.profile))
+
+    @property
+    def most(self) -> int:
+        return MOST_COMPARED
+
+    @classmethod
+    def tables(cls) -> frozenset[str]:
+        return frozenset({"customers", "contacts", "possible_duplicates"})
+
+    def answered(self, found: list[Any]) -> list[Any]:
+        asked = self.profile
+        scored = [(score(asked, company_of(line.model_dump())), line) for line in found]
+        best = sorted(scored, key=lambda one: (-one[0].bits, str(one[1].id)))
+        return [_similar(s, line) for s, line in best if s.value >= LEAST][: self.limit]
+
+
+def _similar(found: Score, line: Compared) -> SimilarCustomer:
+    return SimilarCustomer(
+        id=line.id,
+        number=line.number,
+        name=line.name,
+        short_name=line.short_name,
+        owner_id=line.owner_id,
+        score=found.value,
+        reasons=[Reason(field=r.field, level=r.level, bits=r.bits) for r in found.reasons],
+    )
+
+
+class CustomerOfPair(BaseModel):
+    """One customer of a pair."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: UUID
+    number: str | None
+    name: str
+    owner_id: UUID | None
+
+
+class PossibleDuplicate(Answer):
+    """Two customers that are more likely the same than not."""
+
+    one: CustomerOfPair
+    other: CustomerOfPair
+    score: float
+    """How likely they are the same, from 0 to 1."""
+    reasons: list[Reason]
+
+
+class PossibleDuplicates(Query[list[PossibleDuplicate]]):
+    """Pairs of customers that look the same, best first, with reasons."""
+
+    OF_TODAY = True
+    customer_id: UUID | None = None
+    """Only pairs of this customer."""
+    limit: int = Field(default=50, ge=1, le=1_000)
+    """At most so many."""
+
+    sql = """
+        SELECT p.score, p.reasons,
+            jsonb_build_object(
+                'id', a.id, 'number', a.number, 'name', a.name, 'owner_id', a.owner_id) AS one,
+            jsonb_build_object(
+                'id', b.id, 'number', b.number, 'name', b.name, 'owner_id', b.owner_id) AS other
+        FROM {possible_duplicates} p
+        JOIN {customers} a ON a.id = p.one_id JOIN {customers} b ON b.id = p.other_id
+        WHERE p.kind = 'customer'
+            AND (:customer_id IS NULL OR :customer_id IN (p.one_id, p.other_id))
+        ORDER BY p.bits DESC, p.one_id, p.other_id LIMIT :limit
+    """
+
+
+class ContactOfPair(BaseModel):
+    """One contact of a pair."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: UUID
+    name: str | None
+    customer_id: UUID | None
+
+
+class PossibleDuplicateContact(Answer):
+    """Two contacts that are more likely one person than not."""
+
+    one: ContactOfPair
+    other: ContactOfPair
+    score: float
+    """How likely they are one person, from 0 to 1."""
+    reasons: list[Reason]
+
+
+class PossibleDuplicateContacts(Query[list[PossibleDuplicateContact]]):
+    """Pairs of contacts that look like one person, best first, with reasons."""
+
+    OF_TODAY = True
+    customer_id: UUID | None = None
+    """Only pairs with a contact of this customer."""
+    limit: int = Field(default=50, ge=1, le=1_000)
+    """At most so many."""
+
+    sql = """
+        SELECT p.score, p.reasons,
+            jsonb_build_object('id', a.id, 'name', a.name, 'customer_id', a.customer_id) AS one,
+            jsonb_build_object('id', b.id, 'name', b.name, 'customer_id', b.customer_id) AS other
+        FROM {possible_duplicates} p
+        JOIN {contacts} a ON a.id = p.one_id JOIN {contacts} b ON b.id = p.other_id
+        WHERE p.kind = 'contact'
+            AND (:customer_id IS NULL OR :customer_id IN (a.customer_id, b.customer_id))
+        ORDER BY p.bits DESC, p.one_id, p.other_id LIMIT :limit
+    """

@@ -1,0 +1,104 @@
+"""Duplicates over HTTP: hints before entry, pairs with reasons, a pair that is judged."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.service import Service, database, registering, running
+
+NAME = "杭州云帆科技有限公司"
+
+
+@pytest.fixture(scope="module")
+def service(postgres_url: str) -> Iterator[Service]:
+    with database(postgres_url) as url, running(url) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def known(service: Service) -> dict[str, Any]:
+    """Two that look the same, and one that does not."""
+    fang = {"name": "王芳", "phone": "13812345678", "email": "fang@yunfan.cn"}
+    wei = {"name": "李伟", "phone": "13912345678", "email": "wei@yunfan.cn"}
+    anna = {"name": "Anna Li", "phone": "+81 90-1234-5678"}
+    one = registering(name=NAME, primary_contact=fang, phone="0571-87654321")
+    other = registering(name="云帆科技股份有限公司", primary_contact=wei)
+    third = registering(name="宁波甬江纺织有限公司", primary_contact=anna)
+    ids = {
+        n: service.made("customers/register", b)["id"] for n, b in (("one", one), ("third", third))
+    }
+    receipt = service.made("customers/register", other)
+    return {**ids, "other": receipt["id"], "position": receipt["position"]}
+
+
+def asked(service: Service, query: str, position: int, **parameters: Any) -> list[dict[str, Any]]:
+    response = service.client.get(f"/v1/queries/{query}", params={"after": position, **parameters})
+    assert response.status_code == 200, response.text
+    items: list[dict[str, Any]] = response.json()["items"]
+    return items
+
+
+@pytest.mark.parametrize(
+    ("entered", "found"),
+    [
+        ({"name": "云帆科技有限公司"}, ["one", "other"]),
+        ({"name": "杭州雲帆科技（集團）有限公司"}, ["one", "other"]),
+        ({"name": "宁波云帆科技有限公司"}, ["other"]),
+        ({"name": "杭州云帆"}, ["one", "other"]),
+        ({"phone": "０１３８ 1234 5678"}, ["one"]),
+        ({"phone": "+86 (138) 1234-5678"}, ["one"]),
+        ({"phone": "0571 8765 4321 转 801"}, ["one"]),
+        ({"email": "WEI@Yunfan.cn"}, ["one", "other"]),
+        ({"email": "somebody@yunfan.cn"}, ["one", "other"]),
+        ({"name": "某某有限公司", "phone": "13812345678"}, ["one"]),
+        ({"name": "", "phone": "", "email": ""}, []),
+        ({"name": "%'; DROP TABLE", "phone": "no number", "email": "@"}, []),
+        ({}, []),
+    ],
+)
+def test_who_looks_like_what_is_about_to_be_entered(
+    service: Service, known: dict[str, Any], entered: dict[str, str], found: list[str]
+) -> None:
+    items = asked(service, "similar-customers", known["position"], **entered)
+    assert sorted(i["id"] for i in items) == sorted(known[name] for name in found)
+    assert [i["score"] for i in items] == sorted((i["score"] for i in items), reverse=True)
+    assert all(i["reasons"] for i in items)
+
+
+def test_the_best_comes_first_and_says_why(service: Service, known: dict[str, Any]) -> None:
+    entered = {"name": "云帆科技有限公司", "phone": "13812345678", "limit": 1}
+    [best] = asked(service, "similar-customers", known["position"], **entered)
+    assert (best["id"], best["name"], best["number"][:3]) == (known["one"], NAME, "KH-")
+    assert {r["field"]: r["level"] for r in best["reasons"]} == {"name": "place", "phone": "same"}
+    assert 0.99 < best["score"] < 1
+
+
+@pytest.mark.parametrize("query", ["similar-customers", "possible-duplicates"])
+def test_what_looks_the_same_is_known_as_of_now_only(service: Service, query: str) -> None:
+    for parameter in ("as_of", "clock"):
+        response = service.client.get(f"/v1/queries/{query}", params={parameter: "recorded"})
+        assert response.status_code == 422
+        assert [e["field"] for e in response.json()["errors"]] == [parameter]
+
+
+def test_a_pair_is_listed_until_somebody_finds_that_it_is_none(
+    service: Service, known: dict[str, Any]
+) -> None:
+    [pair] = asked(service, "possible-duplicates", known["position"])
+    assert {pair["one"]["id"], pair["other"]["id"]} == {known["one"], known["other"]}
+    assert pair["score"] > 0.9
+    assert {"name", "website"} <= {r["field"] for r in pair["reasons"] if r["bits"] > 0}
+    of_third = asked(service, "possible-duplicates", known["position"], customer_id=known["third"])
+    assert of_third == []
+    itself = service.post(f"customers/{known['one']}/mark-distinct", {"other_id": known["one"]})
+    assert [e["field"] for e in itself.json()["errors"]] == ["other_id"]
+    nobody = {"other_id": "01890000-0000-7000-8000-0000000000ff"}
+    assert service.post(f"customers/{known['one']}/mark-distinct", nobody).status_code == 422
+    other = {"other_id": known["other"]}
+    marked = service.made(f"customers/{known['one']}/mark-distinct", other)
+    assert asked(service, "possible-duplicates", marked["position"]) == []
+    unmarked = service.made(f"customers/{known['one']}/unmark-distinct", other)
+    assert len(asked(service, "possible-duplicates", unmarked["position"])) == 1
+    history = service.client.get(f"/v1/customers/{known['one']}/history").json()["items"]
+    assert history[-2]["sentence"] == "确认与“云帆科技股份有限公司”不是同一个"
