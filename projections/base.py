@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from aggregates.base import Aggregate, Trait, having
 from aggregates.events import Created, Event, PartEvent
 from aggregates.values import with_changes
+from projections.searching.lines import HIDDEN, Searched
 
 R = TypeVar("R", bound="Row")
 E = TypeVar("E", bound=Event)
@@ -36,6 +37,11 @@ class Row:
     table: ClassVar[str]
     fields: ClassVar[dict[str, Any]]
     """Field → annotation, in the order of the table's columns."""
+    hidden: ClassVar[dict[str, Any]] = {}
+    """Fields that lie in the table behind the others and that nobody sees."""
+    searched: ClassVar[tuple[str, ...]] = ()
+    """Fields by which search finds the row, those that name it first; none: it is not searched."""
+    searching: ClassVar[Searched | None] = None
     owner: ClassVar[str | None] = None
     """The field that names who owns the row; None: rows have no owner of their own."""
 
@@ -55,10 +61,16 @@ class Row:
         cls.table = table
         if details is not None:
             _add_fields(cls, details)
+        cls.__doc__ = cls.__doc__ or f"One of the {table.replace('_', ' ')}."
+        cls.hidden = HIDDEN if cls.searched else {}
+        for name, annotation in cls.hidden.items():
+            cls.__annotations__[name] = annotation
+            setattr(cls, name, dataclasses.field(default=None, compare=False, repr=False))
         dataclasses.dataclass(kw_only=True)(cls)
         names = [f.name for f in dataclasses.fields(cls)]
         hints = _annotations(cls)
-        cls.fields = {n: hints[n] for n in names}
+        cls.fields = {n: hints[n] for n in names if n not in cls.hidden}
+        cls.searching = Searched(cls.searched, cls.fields) if cls.searched else None
 
     def updated(self, **changes: Any) -> Self:
         """A copy with these fields changed; a field filled in is no longer incomplete."""
@@ -203,6 +215,8 @@ class Projection(Generic[R]):
             after.version = max(row.version, envelope.version)
             after.position = max(row.position, envelope.position)
             after.updated_at = max(row.updated_at, envelope.occurred_at)
+            if after.searching is not None:
+                after.searching.follow(row, after)
         return after
 
 

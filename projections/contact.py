@@ -9,6 +9,8 @@ from projections.base import Projection, Row
 
 
 class ContactRow(Row, table="contacts", details=PersonDetails):
+    searched = ("name", "phone", "email", "number", "external")
+
     customer_id: UUID | None = None
     name: Annotated[Text, Personal()] = ""
     phone: Annotated[Phone, Personal()] | None = None

@@ -8,6 +8,7 @@ from projections.base import Projection, Row
 
 class CustomerRow(Row, table="customers", details=CustomerDetails):
     owner = "owner_id"
+    searched = ("name", "short_name", "number", "phone", "external")
 
     name: str = ""
     type: str | None = None

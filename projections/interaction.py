@@ -9,6 +9,7 @@ from projections.base import Projection, Row
 
 class InteractionRow(Row, table="interactions", details=InteractionDetails):
     owner = "recorded_by"
+    searched = ("subject", "content")
 
     customer_id: UUID | None = None
     about_kind: str = ""

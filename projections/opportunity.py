@@ -10,6 +10,7 @@ from projections.base import Projection, Row
 
 class OpportunityRow(Row, table="opportunities", details=OpportunityDetails):
     owner = "owner_id"
+    searched = ("title", "number", "external")
 
     title: str = ""
     customer_id: UUID | None = None

@@ -9,6 +9,7 @@ from projections.base import Projection, Row
 
 class TaskRow(Row, table="tasks", details=TaskDetails):
     owner = "owner_id"
+    searched = ("subject", "number", "note", "outcome")
 
     subject: str = ""
     status: TaskStatus = TaskStatus.PLANNED

@@ -17,6 +17,7 @@ class TicketRow(Row, table="tickets", details=TicketDetails):
     internal or, where there was none before, by the solution. Taking the ticket up is no answer."""
 
     owner = "owner_id"
+    searched = ("subject", "number", "description", "solution", "external")
 
     subject: str = ""
     customer_id: UUID | None = None

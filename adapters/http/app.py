@@ -16,6 +16,7 @@ from adapters.http import (
     openapi,
     policies,
     reads,
+    search,
     timeline,
     upserts,
     whole,
@@ -25,7 +26,7 @@ from adapters.http.shortcut import ShortCut
 
 PARTS = (
     *(health, commands, batches, upserts, history, timeline, whole),
-    *(feed, policies, exports, reads),
+    *(feed, policies, exports, reads, search),
 )
 DESCRIPTION = """
 A CRM whose record is its event log. Commands go in as `POST /v1/{aggregates}/{verb}`; lists,

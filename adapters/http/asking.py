@@ -30,6 +30,11 @@ _POSITION = re.compile(r"^\d{1,19}$", re.ASCII)
 _LARGEST = 2**63 - 1
 MOST_VALUES = 100
 """Of one parameter; requests must fit into an address."""
+_UNBUILT = (
+    *(psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName),
+    # The tables are an earlier release's still.
+    *(psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedFunction),
+)
 MOMENT = ("as_of", "clock")
 COMMON = (*MOMENT, "after")
 
@@ -116,7 +121,7 @@ class Reading:
         """Raises NotYet where a view is not there yet, Unavailable where the database is not."""
         try:
             return await self._context.read(work, *arguments)
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        except _UNBUILT:
             raise NotYet(1) from None
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable(1) from error

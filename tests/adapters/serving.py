@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from psycopg_pool import ConnectionPool
 
 from adapters import registry
-from adapters.http import exports, feed, history, openapi, reads, timeline, whole
+from adapters.http import exports, feed, history, openapi, reads, search, timeline, whole
 from adapters.http.context import Context
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
@@ -117,7 +117,7 @@ def serving(parts: Served) -> Iterator[httpx.Client]:
     context = Context(parts)  # type: ignore[arg-type]
     app, schemas = FastAPI(separate_input_output_schemas=False), openapi.Schemas()
     context.problems.install(app)
-    for part in (history, timeline, whole, feed, exports, reads):
+    for part in (history, timeline, whole, feed, exports, reads, search):
         app.include_router(part.router(context, schemas))
     openapi.install(app, schemas)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))

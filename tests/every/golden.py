@@ -17,7 +17,7 @@ from pydantic_core import to_jsonable_python
 from adapters import registry
 from aggregates.base import Aggregate
 from aggregates.events import Envelope, Event
-from projections.base import Projection
+from projections.base import Projection, Row
 
 FOLDER = Path(__file__).parents[1] / "golden"
 STREAM = UUID("01890000-0000-7000-8000-000000000001")
@@ -46,8 +46,13 @@ def folded(kind: str, events: list[dict[str, Any]]) -> dict[str, Any]:
         row = None
         for event in typed:
             row = projection.fold(row, event)
-        rows[projection.table] = None if row is None else to_jsonable_python(vars(row))
+        rows[projection.table] = None if row is None else to_jsonable_python(_shown(row))
     return {"state": to_jsonable_python(of.replay(STREAM, typed).state()), "rows": rows}
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    """What nobody sees has a format of its own: ``projections.searching.lines.FORMAT``."""
+    return {name: getattr(row, name) for name in row.fields}
 
 
 def revisions(kind: str) -> dict[str, int]:

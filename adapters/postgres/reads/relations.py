@@ -126,9 +126,9 @@ def _until(
 
 
 def _columns(row: type[Row], moment: Moment, bindings: Bindings) -> sql.Composable:
-    """Every column of a row's table, in order."""
+    """Every column of a row's table, in order, and those that nobody sees."""
     plain: dict[str, sql.Composable] = {
-        c.name: sql.SQL("today.") + sql.Identifier(c.name) for c in table_columns(row)
+        c.name: sql.SQL("today.") + sql.Identifier(c.name) for c in table_columns(row, hidden=True)
     }
     if MERGED in row.fields:
         plain[MERGED] = _survivor(row, moment, bindings)

@@ -125,7 +125,7 @@ class RowEncoder:
     """Encodes versions of one kind of row; columns in the order of ``columns``."""
 
     def __init__(self, row: type[Row]) -> None:
-        fields = row_columns(row)
+        fields = row_columns(row, hidden=True)
         self._values = attrgetter(*(f.field for f in fields))
         self._encoders, self._nothing = zip(*map(_field, fields), strict=True)
         self._indexes = range(len(fields))

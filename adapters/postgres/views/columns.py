@@ -80,18 +80,18 @@ def field_columns(field: str, annotation: Any) -> FieldColumns:
     return FieldColumns(field, annotation, kind, (Column(field, sql_type),), split, join)
 
 
-_known: dict[type[Row], tuple[FieldColumns, ...]] = {}
+_known: dict[tuple[type[Row], bool], tuple[FieldColumns, ...]] = {}
 
 
-def row_columns(row: type[Row]) -> tuple[FieldColumns, ...]:
-    """Every field of a row, in the order of the table's columns."""
-    if row not in _known:
-        _known[row] = _row_columns(row)
-    return _known[row]
+def row_columns(row: type[Row], *, hidden: bool = False) -> tuple[FieldColumns, ...]:
+    """Every field of a row, in the order of the table's columns; ``hidden`` ones come last."""
+    if (row, hidden) not in _known:
+        _known[row, hidden] = _row_columns(row, row.hidden if hidden else {})
+    return _known[row, hidden]
 
 
-def _row_columns(row: type[Row]) -> tuple[FieldColumns, ...]:
-    fields = tuple(field_columns(n, a) for n, a in row.fields.items())
+def _row_columns(row: type[Row], hidden: dict[str, Any]) -> tuple[FieldColumns, ...]:
+    fields = tuple(field_columns(n, a) for n, a in {**row.fields, **hidden}.items())
     names = [c.name for f in fields for c in f.columns]
     doubled = {n for n in names if names.count(n) > 1}
     if doubled:
@@ -99,9 +99,9 @@ def _row_columns(row: type[Row]) -> tuple[FieldColumns, ...]:
     return fields
 
 
-def table_columns(row: type[Row]) -> tuple[Column, ...]:
-    """Every column of a row's table, in order."""
-    return tuple(c for f in row_columns(row) for c in f.columns)
+def table_columns(row: type[Row], *, hidden: bool = False) -> tuple[Column, ...]:
+    """Every column of a row's table, in order; ``hidden`` ones come last."""
+    return tuple(c for f in row_columns(row, hidden=hidden) for c in f.columns)
 
 
 def to_values(row: Row) -> list[Any]:
@@ -110,9 +110,11 @@ def to_values(row: Row) -> list[Any]:
 
 
 def to_fields(row: type[Row], values: Sequence[Any]) -> Iterator[tuple[str, Any]]:
-    """Values of the table's columns, in order, as (field, value)."""
+    """Values of the table's columns, in order, as (field, value); hidden ones may be left out."""
     at = 0
-    for f in row_columns(row):
+    for f in row_columns(row, hidden=True):
+        if at == len(values):
+            return
         end = at + len(f.columns)
         yield f.field, f.join(*values[at:end])
         at = end

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from adapters.postgres.views import searching
 from adapters.postgres.views.cells import RowEncoder
 from adapters.postgres.views.columns import Column, table_columns
 from adapters.postgres.views.references import MERGED, indexed
@@ -69,7 +70,7 @@ class View:
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
-        columns = table_columns(self.projection.row)
+        columns = table_columns(self.projection.row, hidden=True)
         clash = {c.name for c in columns} & {c.name for c in VERSION_COLUMNS}
         if clash:
             raise TypeError(f"fields of {self.name} are named as columns of versions: {clash}")
@@ -86,6 +87,8 @@ class View:
             _FORMAT,
             self.projection.kind,
             [(c.name, c.type) for c in self.columns],
+            searching.DIGEST if self.projection.row.searched else None,
+            self.projection.row.searched,
         ]
         digest = sha256(json.dumps(made_of).encode()).hexdigest()[:16]
         return f"{self.name}:{self.projection.revision}:{digest}"
@@ -137,6 +140,8 @@ def create_indexes(connection: psycopg.Connection, view: View) -> None:
     """Make the view's indexes; after a bulk load, so that each is built once."""
     for statement in _indexes(view):
         connection.execute(statement)
+    if view.projection.row.searched:
+        searching.create_index(connection, view.table)
 
 
 def _indexes(view: View) -> list[sql.Composed]:

@@ -1,0 +1,58 @@
+"""Pieces: what an index knows of a text, and by which of them a part of the text is looked up.
+
+At every place of a text begins one piece: two characters, or three where the first is ASCII, for
+there are few of those. A piece ends where its line ends. Inside legal forms there are no pieces.
+The database cuts the texts in the same way: ``adapters/postgres/views/searching.sql``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from projections.searching.characters import LEGAL_PAIRS
+
+LINE = "\n"
+"""Stands before, between and behind the lines of a text."""
+_MOST = 16
+"""So many pieces find what a long text is part of; the others would only cost time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What must be among the pieces of every text that some text is part of."""
+
+    whole: tuple[str, ...]
+    """All of these."""
+    beginnings: tuple[str, ...] = ()
+    """Where there is no whole piece: one that begins with any of these."""
+
+
+def pieces(part: str) -> Pieces:
+    """By what texts are found that the part is in."""
+    whole = list(dict.fromkeys(_whole(part)))
+    useful = [p for p in whole if p not in LEGAL_PAIRS]
+    if whole and all(a + b in LEGAL_PAIRS for a, b in pairwise(part)):
+        useful = whole  # Known from where the same characters are no legal form.
+    if not useful:
+        return Pieces((), (_beginning(part),))
+    step = -(-len(useful) // _MOST)
+    return Pieces(tuple(useful[::step]))
+
+
+def _whole(part: str) -> Iterator[str]:
+    """The pieces that do not depend on what comes behind the part."""
+    for at, first in enumerate(part[:-1]):
+        piece = part[at : at + (3 if first.isascii() else 2)]
+        if piece[1] == LINE:
+            piece = piece[:2]
+        is_cut = len(piece) == 3 and piece[1:] in LEGAL_PAIRS
+        if piece != LINE * 2 and not is_cut and (len(piece) == 3 or _is_closed(piece)):
+            yield piece
+
+
+def _is_closed(piece: str) -> bool:
+    return not piece[0].isascii() or piece[1] == LINE
+
+
+def _beginning(part: str) -> str:
+    return part[:2] if part[1:3] in LEGAL_PAIRS else part[:3]
