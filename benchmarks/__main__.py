@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME …]``: run the benchmarks and print their table."""
+"""``python -m benchmarks [NAME[=SIZE] …]``: run the benchmarks and print their table."""
 
 import platform
 import sys
@@ -9,7 +9,7 @@ from os import cpu_count
 
 from benchmarks.measure import Result
 
-FIGURES = ("commands_in_process", "commands_http", "projection_lag")
+FIGURES = ("commands_in_process", "commands_http", "projection_lag", "customer_360")
 """Modules with a ``run()``, in the order of the table."""
 
 
@@ -26,8 +26,9 @@ def main(names: Iterable[str]) -> int:
 
 
 def _run(name: str) -> list[Result]:
+    name, _, size = name.partition("=")
     module = import_module(f"benchmarks.{name}")
-    results: list[Result] = module.run()
+    results: list[Result] = module.run(int(size)) if size else module.run()
     for r in results:
         ours, reference = f"{r.ours:,.4g} {r.unit}", f"{r.reference:,.4g} {r.unit}"
         verdict = "yes" if r.is_met else "**no**"

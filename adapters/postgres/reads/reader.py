@@ -17,9 +17,9 @@ from adapters.postgres.reads.cursors import Place, cursor, place
 from adapters.postgres.reads.families import family
 from adapters.postgres.reads.filters import Order, Parameters, Selection, filterable, selection
 from adapters.postgres.reads.questions import composed
-from adapters.postgres.reads.relations import TODAY, Bindings, relation
+from adapters.postgres.reads.relations import TODAY, Bindings, relation, written
 from adapters.postgres.reads.scope import Scope
-from adapters.postgres.views.columns import table_columns, to_row
+from adapters.postgres.views.columns import to_row
 from projections.base import Row
 from queries.base import Answer, Query
 
@@ -196,8 +196,8 @@ def whole_list(
     return sql.SQL(_LIST).format(_columns(row), rows, where, _order(row, selection.order))
 
 
-def _columns(row: type[Row]) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(c.name) for c in table_columns(row))
+def _columns(row: type[Row]) -> sql.Composable:
+    return sql.SQL(", ".join(written(row)))
 
 
 def _all(conditions: Sequence[sql.Composable]) -> sql.Composable:

@@ -125,14 +125,25 @@ def _until(
     return sql.SQL("axis IN (0, 2) AND occurred_at <= ") + limit, order
 
 
+_written: dict[tuple[type[Row], bool], tuple[str, ...]] = {}
+
+
+def written(row: type[Row], *, hidden: bool = False) -> tuple[str, ...]:
+    """Every column of a row's table, in order, quoted; ``hidden``: also those that nobody sees.
+
+    Written once: a read has many of them.
+    """
+    if (row, hidden) not in _written:
+        columns = table_columns(row, hidden=hidden)
+        _written[row, hidden] = tuple(sql.Identifier(c.name).as_string(None) for c in columns)
+    return _written[row, hidden]
+
+
 def _columns(row: type[Row], moment: Moment, bindings: Bindings) -> sql.Composable:
-    """Every column of a row's table, in order, and those that nobody sees."""
-    plain: dict[str, sql.Composable] = {
-        c.name: sql.SQL("today.") + sql.Identifier(c.name) for c in table_columns(row, hidden=True)
-    }
-    if MERGED in row.fields:
-        plain[MERGED] = _survivor(row, moment, bindings)
-    return sql.SQL(", ").join(plain.values())
+    plain = ", ".join(f"today.{c}" for c in written(row, hidden=True) if c != f'"{MERGED}"')
+    if MERGED not in row.fields:
+        return sql.SQL(plain)
+    return sql.SQL(plain + ", ") + _survivor(row, moment, bindings)
 
 
 def _survivor(row: type[Row], moment: Moment, bindings: Bindings) -> sql.Composable:
