@@ -26,19 +26,20 @@ _CUSTOMERS = """
         WHERE today.id = ANY (%s) AND {in_use}),
     family AS (
         SELECT mine.id AS root, mine.id FROM mine
-        UNION SELECT family.root, unnest(c.absorbed) FROM family JOIN {customers} c USING (id))
-    SELECT mine.*, people.*, merged.* FROM mine LEFT JOIN LATERAL (
-        SELECT array_agg(today.phone ORDER BY today.id) AS phones,
+        UNION SELECT family.root, unnest(c.absorbed) FROM family JOIN {customers} c USING (id)),
+    people AS (
+        SELECT family.root, array_agg(today.phone ORDER BY today.id) AS phones,
             array_agg(today.email ORDER BY today.id) AS emails,
             array_agg(today.name ORDER BY today.id) AS people
         FROM family JOIN {contacts} AS today ON today.customer_id = family.id
-        WHERE family.root = mine.id AND {contacts_in_use}
-    ) AS people ON true LEFT JOIN LATERAL (
-        SELECT array_agg(c.name ORDER BY c.id) AS former_names,
+        WHERE {contacts_in_use} GROUP BY family.root),
+    merged AS (
+        SELECT family.root, array_agg(c.name ORDER BY c.id) AS former_names,
             array_agg(c.phone ORDER BY c.id) AS former_phones
-        FROM family JOIN {customers} c USING (id)
-        WHERE family.root = mine.id AND family.id <> mine.id
-    ) AS merged ON true
+        FROM family JOIN {customers} c USING (id) WHERE family.id <> family.root
+        GROUP BY family.root)
+    SELECT mine.*, phones, emails, people, former_names, former_phones
+    FROM mine LEFT JOIN people ON people.root = mine.id LEFT JOIN merged ON merged.root = mine.id
 """
 _CONTACTS = """
     SELECT today.id, {distinct}, {columns} FROM {contacts} AS today
