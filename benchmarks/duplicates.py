@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from itertools import combinations
 from pathlib import Path
 from uuid import UUID
@@ -157,13 +157,19 @@ def contacts(file: Path) -> dict[str, Profile]:
     with file.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines, skipinitialspace=True):
             where = ("street_number", "address_1", "address_2", "suburb", "postcode", "state")
-            day = row["date_of_birth"]
             found[row["rec_id"]] = person(
                 " ".join(filter(None, (row["given_name"], row["surname"]))) or None,
                 address=" ".join(row[name] for name in where if row[name]),
-                birthday=datetime.strptime(day, "%Y%m%d").date() if day else None,
+                birthday=_day(row["date_of_birth"]),
             )
     return found
+
+
+def _day(digits: str) -> date | None:
+    try:
+        return datetime.strptime(digits, "%Y%m%d").date()
+    except ValueError:
+        return None  # There are slips in it.
 
 
 def run() -> list[Result]:

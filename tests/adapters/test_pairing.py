@@ -1,8 +1,11 @@
 """What looks the same is a function of the rows, in whatever order they came to be."""
 
 import random
+import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +29,7 @@ from projections.matching import pairs
 from tests.adapters.pairing import expected, found, settle
 from tests.adapters.serving import Served
 
+ROOT = Path(__file__).parents[2]
 PHONES = [f"1381234567{n}" for n in range(6)]
 BRANDS = ("云帆", "甬江", "途畅互联先锋", "途畅互联先峰", "雲帆")
 PLACES, FORMS = ("", "杭州", "宁波", "杭州市"), ("有限公司", "股份有限公司", "集团", "")
@@ -261,3 +265,12 @@ def test_one_process_leads_and_who_was_superseded_writes_nothing(
             runner.step(lead)
     settle(parts)
     assert len(ids_of(connection)) == 1
+
+
+def test_no_two_parts_of_the_store_take_one_lock_for_different_ends() -> None:
+    taken: dict[str, set[Path]] = defaultdict(set)
+    for module in (ROOT / "adapters").rglob("*.py"):
+        for number in re.findall(r"lock\(16979, (\d+)\)", module.read_text("utf-8")):
+            taken[number].add(module.parent)
+    assert len(taken) > 5
+    assert {number: where for number, where in taken.items() if len(where) > 1} == {}

@@ -27,7 +27,7 @@ BATCH = 1_000
 PAUSE_SECONDS = 0.05
 FOLLOWER_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 5.0
-_LEAD = "SELECT pg_try_advisory_lock(16979, 8)"
+_LEAD = "SELECT pg_try_advisory_lock(16979, 14)"
 _CHANGED = (
     "SELECT position, kind, stream_id FROM backstory.events"
     " WHERE position > %s AND position <= %s AND kind = ANY (%s) ORDER BY position LIMIT %s"

@@ -19,7 +19,7 @@ LIVE, NEXT = "matching", "matching_next"
 REVISION = 1
 """Raise it when keys, scores or tables change, and everything is compared anew."""
 SCRIPT = Path(__file__).with_name("matching.sql")
-_INSTALLING = "SELECT pg_advisory_xact_lock(16979, 7)"
+_INSTALLING = "SELECT pg_advisory_xact_lock(16979, 13)"
 _INSTALLED = "SELECT to_regclass(%s) IS NOT NULL"
 _BEGIN = (
     "INSERT INTO backstory.tracking (projection, position, epoch, incarnation, fingerprint)"
