@@ -1,6 +1,6 @@
 """Sentences: what an event says to people, with names in place of codes and ids."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
@@ -9,8 +9,8 @@ from adapters.phrases import Writing, said
 from aggregates.base import Aggregate, markers
 from aggregates.events import Event
 from aggregates.values import Code, Ref
-from commands.base import COMMANDS
-from projections.base import Row
+from commands.base import COMMANDS, OF_TRAITS, kind_of
+from projections.base import Projection, Row
 
 
 class Names(Protocol):
@@ -45,21 +45,37 @@ def meanings(kind: str) -> dict[str, Ref | Code]:
     Commands declare it; an event that no command has in its fields says so itself, or by the
     field's name: ``customer_id`` is a customer.
     """
-    aggregate = Aggregate.registry[kind]
+    models = list(_models(kind))
     found: dict[str, Ref | Code] = {}
-    for name in {n for e in aggregate.EVENTS.values() for n in e.model_fields}:
+    rows = (p.row.fields for p in Projection.registry.values() if p.kind == kind)
+    for name in {n for model in models for n in model.model_fields}.union(*rows):
         for other in Aggregate.registry.values():
             if name == f"{other.KIND.lower()}_id":
                 found[name] = Ref(other.KIND)
-    for name, annotation in _annotations(aggregate):
+    for name, annotation in _annotations(models):
         for marker in (*markers(annotation, Ref), *markers(annotation, Code)):
             found[name] = marker
     return found
 
 
-def _annotations(aggregate: type[Aggregate]) -> Iterator[tuple[str, Any]]:
-    models: list[type[Any]] = list(aggregate.EVENTS.values())
-    models += [c for c in COMMANDS.values() if c.AGGREGATE is aggregate]
+def _models(kind: str) -> Iterator[type[Any]]:
+    """The events and commands of an aggregate, or those that are about a part of one."""
+    aggregate = Aggregate.registry.get(kind)
+    if aggregate is not None:
+        yield from aggregate.EVENTS.values()
+        yield from (c for c in COMMANDS.values() if c.AGGREGATE is aggregate)
+        return
+    for projection in Projection.registry.values():
+        if projection.kind == kind:
+            yield from (e for e in vars(projection.of).values() if _is_event(e))
+            yield from (c for c in OF_TRAITS if kind_of(c) is projection.of)
+
+
+def _is_event(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Event)
+
+
+def _annotations(models: Iterable[type[Any]]) -> Iterator[tuple[str, Any]]:
     for model in models:
         for name, field in model.model_fields.items():
             yield name, field.rebuild_annotation()

@@ -54,7 +54,8 @@ class Marked:
         self.name, self.marker = name, marker
 
 
-def _kind_of(cls: type[BaseModel]) -> type[Aggregate] | None:
+def kind_of(cls: type[BaseModel]) -> type[Aggregate] | None:
+    """The kind of aggregate, or the trait, that a command is declared for."""
     for base in cls.__mro__:
         arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args", ())
         if arguments and isinstance(arguments[0], type):
@@ -110,7 +111,7 @@ class Command(BaseModel, Generic[A]):
     def __pydantic_init_subclass__(
         cls, *, relaxes: bool = False, of: type[Aggregate] | None = None, **kwargs: Any
     ) -> None:
-        kind = of or _kind_of(cls)
+        kind = of or kind_of(cls)
         if kind is None or relaxes or "[" in cls.__name__:
             return
         if kind in Trait.TRAITS:
@@ -186,7 +187,7 @@ OF_TRAITS: list[type[Command[Any]]] = []
 def bind_traits() -> None:
     """Give every kind of aggregate the commands of its traits: ``customers/archive`` and so on."""
     for command in OF_TRAITS:
-        trait = _kind_of(command)
+        trait = kind_of(command)
         assert trait is not None
         for kind in having(trait):
             verb = command.VERB or kebab(command.__name__)

@@ -57,7 +57,9 @@ class Problems:
         document = {"type": TYPE_PREFIX + code, "title": title, "status": status}
         if isinstance(error, Invalid):
             document["errors"] = self._errors(error.errors, language)
-        return {**details, **document, "detail": detail}  # A detail is no member of the standard.
+        own = {*document, "detail"}
+        # No detail of ours takes the place of a member of the standard.
+        return {**document, "detail": detail, **{n: v for n, v in details.items() if n not in own}}
 
     def _errors(self, errors: Iterable[FieldError], language: str) -> list[dict[str, str]]:
         return [

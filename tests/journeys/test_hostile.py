@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,9 +24,10 @@ from adapters import registry
 from adapters.seeds import LOCAL
 from aggregates.base import Aggregate, markers
 from aggregates.contact import ContactDetails
-from aggregates.values import Code, Ref
-from commands.base import COMMANDS, Command
+from aggregates.values import Code
+from commands.base import COMMANDS, Command, remote_commands
 from tests.service import CONTACT, Service, database, registering, running
+from tests.spec import default_codes
 from tests.strategies import World, values
 
 registry.load()
@@ -393,7 +394,6 @@ def test_a_naughty_string_comes_back_as_it_was_or_is_refused(service: Service) -
 
 
 TAKES_AWAY = {"customers/untag", "users/revoke-api-key"}
-CUSTOMER = Annotated[UUID, Ref("Customer")]
 _simplest: dict[str, Any] = {}
 
 
@@ -467,7 +467,7 @@ def simplest(service: Service, annotation: Any) -> Any:
         _simplest["customer"] = UUID(service.customer())
     world = World(
         ids={"Customer": [_simplest["customer"]], "User": [LOCAL]},
-        codes={"stage": ["proposal"], "industry": ["retail"], "source": ["website"]},
+        codes={**{dictionary: [code] for dictionary, code in default_codes()}, "stage": ["lead"]},
     )
     if repr(annotation) not in _simplest:
         quiet = settings(database=None, deadline=None, suppress_health_check=list(HealthCheck))
@@ -497,11 +497,6 @@ def strings(value: Any) -> Iterator[str]:
 
 def target(service: Service, kind: type[Aggregate]) -> str:
     """A new record of the kind that commands can be sent to."""
-    if kind.KIND == "Customer":
-        return service.customer()
-    if kind.KIND == "Opportunity":
-        return service.opportunity(str(simplest(service, CUSTOMER)))
-    if kind.KIND == "User":
-        return str(service.made("users/add", {"login": uuid4().hex, "name": "李娜"})["id"])
-    entry = {"dictionary": "grade", "code": uuid4().hex, "zh": "戊", "en": "E"}
-    return str(service.made("dictionary-entries/add", entry)["id"])
+    creating = (c for c in remote_commands().values() if c.CREATES and c.AGGREGATE is kind)
+    begin = next(creating)
+    return str(service.made(begin.NAME, required(service, begin))["id"])
