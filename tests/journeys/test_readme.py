@@ -12,6 +12,12 @@ from tests.faults.test_kill_service import serving
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 MARK = "--8<--"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UNTIL_LEVEL = (
+    "sleep 0.1; for i in $(seq 200); do curl -s ADDRESS/metrics"
+    " | grep -q '^backstory_projection_lag_events.* [1-9]' || break; sleep 0.05; done"
+)
+"""Who types takes longer than the views to follow."""
+NUMBER = re.compile(r"KH-\d{4}-\d{6}")
 POSITION = re.compile(r'"position":\d+')
 
 
@@ -25,7 +31,8 @@ def tour() -> list[tuple[str, str]]:
 def plain(text: str) -> str:
     """The text without what differs from run to run."""
     lines = (line.rstrip() for line in text.strip().splitlines())
-    return POSITION.sub('"position":N', UUID.sub("ID", "\n".join(lines)))
+    said = POSITION.sub('"position":N', UUID.sub("ID", "\n".join(lines)))
+    return NUMBER.sub("KH-N", said)
 
 
 def printed(steps: list[tuple[str, str]], address: str) -> list[str]:
@@ -35,12 +42,13 @@ def printed(steps: list[tuple[str, str]], address: str) -> list[str]:
     lines = ["export KEY=unused", found[0]]
     for command, _ in steps:
         lines += [command.replace("127.0.0.1:8000", address), f"echo '{MARK}'"]
+        lines.append(UNTIL_LEVEL.replace("ADDRESS", address))
     shell = subprocess.run(
         ["bash"],
         input="\n".join(lines),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=150,
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
     return shell.stdout.split(MARK)
