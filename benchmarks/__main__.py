@@ -9,7 +9,7 @@ from os import cpu_count
 
 from benchmarks.measure import Result
 
-FIGURES = ("commands_in_process", "commands_http", "projection_lag", "customer_360")
+FIGURES = ("commands_in_process", "commands_http", "projection_lag", "customer_360", "duplicates")
 """Modules with a ``run()``, in the order of the table."""
 
 

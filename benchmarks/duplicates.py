@@ -5,15 +5,10 @@ with a name of place, brand, trade and form, one contact each; of a hundred, two
 References are the limits of docs/performance.md, and for febrl the F1 that is asked for.
 """
 
-import csv
-import os
 import random
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime
-from itertools import combinations
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -29,13 +24,12 @@ from adapters.postgres.reads.scope import Scope
 from adapters.settings import Settings
 from benchmarks.measure import Result, fresh_database, percentile, server
 from projections.matching import pairs
-from projections.matching.profiles import Profile, person
+from projections.matching.profiles import person
 from queries.duplicates import SimilarCustomers
+from tests.febrl import FEBRL, persons, true_pairs
 
-CUSTOMERS = int(os.environ.get("BENCH_CUSTOMERS", "1000000"))
 ASKED = 500
 LIMIT_MS, LEAST_F1 = 100.0, 0.9
-FEBRL = Path(__file__).parents[2] / "shared" / "data" / "febrl"
 PLACES = ("杭州", "上海", "北京", "深圳市", "广州", "宁波", "成都", "武汉市", "苏州", "")
 TRADES = ("科技", "商贸", "信息技术", "电子", "实业", "机械设备", "建材", "物流", "餐饮管理", "")
 FORMS = ("有限公司", "有限责任公司", "股份有限公司", "集团有限公司")
@@ -137,11 +131,9 @@ def pairing(url: str, customers: int) -> Result:
 
 def febrl(dataset: str) -> Result:
     """Pairwise F1 of the whole way, at its defaults."""
-    profiles, of_entity = contacts(FEBRL / dataset), defaultdict(list)
-    for record in profiles:
-        of_entity[record.split("-")[1]].append(record)
-    true = {frozenset(p) for those in of_entity.values() for p in combinations(those, 2)}
-    compared, found = pairs.candidates(profiles), {pair for pair, _ in pairs.pairs(profiles)}
+    profiles = {record: person(**known) for record, known in persons(dataset).items()}
+    compared, true = pairs.candidates(profiles), true_pairs(profiles)
+    found = {pair for pair, _ in pairs.pairs(profiles)}
     precision, recall = len(found & true) / len(found), len(found & true) / len(true)
     f1 = 2 * precision * recall / (precision + recall)
     note = (
@@ -151,34 +143,13 @@ def febrl(dataset: str) -> Result:
     return Result(f"febrl {dataset}: F1", f1, LEAST_F1, "", f"≥ {LEAST_F1}", f1 >= LEAST_F1, note)
 
 
-def contacts(file: Path) -> dict[str, Profile]:
-    """Persons as contacts have them, by the record's name: no social security number."""
-    found = {}
-    with file.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, skipinitialspace=True):
-            where = ("street_number", "address_1", "address_2", "suburb", "postcode", "state")
-            found[row["rec_id"]] = person(
-                " ".join(filter(None, (row["given_name"], row["surname"]))) or None,
-                address=" ".join(row[name] for name in where if row[name]),
-                birthday=_day(row["date_of_birth"]),
-            )
-    return found
-
-
-def _day(digits: str) -> date | None:
-    try:
-        return datetime.strptime(digits, "%Y%m%d").date()
-    except ValueError:
-        return None  # There are slips in it.
-
-
-def run() -> list[Result]:
+def run(customers: int = 1_000_000) -> list[Result]:
     """Pairing of all, hints among them, and febrl where it is here."""
     with server() as url, tempfile.TemporaryDirectory() as folder:
         database = fresh_database(url, "duplicates")
         with Backstory(Settings(database_url=database, data=Path(folder))) as opened:
             opened.project()
-        fill(database, CUSTOMERS)
-        results = [pairing(database, CUSTOMERS), hints(database, CUSTOMERS)]
+        fill(database, customers)
+        results = [pairing(database, customers), hints(database, customers)]
     sets = ("dataset1.csv", "dataset2.csv") if FEBRL.exists() else ()
     return [*results, *map(febrl, sets)]

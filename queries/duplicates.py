@@ -13,6 +13,8 @@ from queries.base import Answer, Query
 
 LEAST = 0.1
 """Below, a customer is no hint to who is about to enter another."""
+MOST_SHARING = 2_000
+"""Of a key that more have, no more are looked at."""
 MOST_COMPARED = 200
 """Of those found by a key, the ones that share most keys are compared."""
 
@@ -68,7 +70,7 @@ class SimilarCustomers(Query[list[SimilarCustomer]]):
 
     FOUND = Compared
     OF_TODAY = True
-    DERIVED = {"keys": "text[]", "most": "bigint"}
+    DERIVED = {"keys": "text[]", "most_sharing": "bigint", "most": "bigint"}
     name: str | None = Field(default=None, max_length=300)
     """The name, full or short."""
     phone: str | None = Field(default=None, max_length=40)
@@ -80,8 +82,10 @@ class SimilarCustomers(Query[list[SimilarCustomer]]):
 
     sql = """
         WITH RECURSIVE found AS (
-            SELECT id FROM {match_keys} WHERE key = ANY (:keys)
-            GROUP BY id ORDER BY count(*) DESC, id LIMIT :most),
+            SELECT shared.id FROM unnest(:keys) AS wanted (key) CROSS JOIN LATERAL (
+                SELECT k.id FROM {match_keys} k WHERE k.key = wanted.key ORDER BY k.id
+                LIMIT :most_sharing) AS shared
+            GROUP BY shared.id ORDER BY count(*) DESC, shared.id LIMIT :most),
         family AS (
             SELECT found.id AS root, found.id FROM found
             UNION SELECT family.root, unnest(c.absorbed)
@@ -108,6 +112,10 @@ class SimilarCustomers(Query[list[SimilarCustomer]]):
     @property
     def keys(self) -> list[str]:
         return sorted(f"c{key}" for key in keys(self.profile))
+
+    @property
+    def most_sharing(self) -> int:
+        return MOST_SHARING
 
     @property
     def most(self) -> int:

@@ -1,9 +1,6 @@
 """Matching: what looks the same, what does not, and that no comparison depends on an order."""
 
-import csv
-from collections import defaultdict
-from datetime import date, datetime
-from itertools import combinations
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,9 +12,10 @@ from projections.matching.names import LONG, company_name, person_name
 from projections.matching.pairs import candidates, pairs
 from projections.matching.profiles import Profile, company, e164, person
 from projections.matching.scoring import THRESHOLD, WORTH, score
+from tests.febrl import FEBRL, true_pairs
+from tests.febrl import persons as persons_of
 from tests.strategies import CHARACTERS, EMAILS, PHONES
 
-FEBRL = Path(__file__).parents[2] / "shared" / "data" / "febrl"
 NAMES = Path(__file__).parents[2] / "shared" / "data" / "company-names-cn" / "company_demo.txt"
 YUNFAN = "杭州云帆科技有限公司"
 
@@ -196,39 +194,14 @@ def test_blocking_finds_a_long_name_in_spite_of_a_slip(brand: str, data: st.Data
     assert keys(company(brand)) & keys(company(other))
 
 
-def _contacts(dataset: str) -> dict[str, Profile]:
-    """Persons as contacts have them: name, birthday, address in a line. Their social security
-    number is left out, as contacts have none; with it there would be little to find out."""
-    found = {}
-    with (FEBRL / dataset).open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, skipinitialspace=True):
-            lines = ("street_number", "address_1", "address_2", "suburb", "postcode", "state")
-            found[row["rec_id"]] = person(
-                " ".join(filter(None, (row["given_name"], row["surname"]))) or None,
-                address=" ".join(row[line] for line in lines if row[line]),
-                birthday=_day(row["date_of_birth"]),
-            )
-    return found
-
-
-def _day(digits: str) -> date | None:
-    try:
-        return datetime.strptime(digits, "%Y%m%d").date()
-    except ValueError:
-        return None
-
-
 @pytest.mark.skipif(not FEBRL.exists(), reason="the persons of ../shared/data/febrl are not here")
-@pytest.mark.parametrize(("dataset", "true_pairs"), [("dataset1.csv", 500), ("dataset2.csv", 1934)])
+@pytest.mark.parametrize(("dataset", "count"), [("dataset1.csv", 500), ("dataset2.csv", 1934)])
 def test_duplicates_among_persons_of_febrl_are_found(
-    dataset: str, true_pairs: int, capsys: pytest.CaptureFixture[str]
+    dataset: str, count: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    profiles = _contacts(dataset)
-    of_entity = defaultdict(list)
-    for record in profiles:
-        of_entity[record.split("-")[1]].append(record)
-    true = {frozenset(p) for records in of_entity.values() for p in combinations(records, 2)}
-    assert len(true) == true_pairs
+    profiles = {record: person(**known) for record, known in persons_of(dataset).items()}
+    true = true_pairs(profiles)
+    assert len(true) == count
     compared, found = candidates(profiles), {pair for pair, _ in pairs(profiles)}
     precision, recall = len(found & true) / len(found), len(found & true) / len(true)
     f1 = 2 * precision * recall / (precision + recall)

@@ -28,6 +28,7 @@ from commands.merge import MergeCustomer, UnmergeCustomer
 from projections.matching import pairs
 from tests.adapters.pairing import expected, found, settle
 from tests.adapters.serving import Served
+from tests.febrl import FEBRL, persons, true_pairs
 
 ROOT = Path(__file__).parents[2]
 PHONES = [f"1381234567{n}" for n in range(6)]
@@ -274,3 +275,21 @@ def test_no_two_parts_of_the_store_take_one_lock_for_different_ends() -> None:
             taken[number].add(module.parent)
     assert len(taken) > 5
     assert {number: where for number, where in taken.items() if len(where) > 1} == {}
+
+
+@pytest.mark.skipif(not FEBRL.exists(), reason="the persons of ../shared/data/febrl are not here")
+def test_persons_of_febrl_are_paired_as_contacts_of_a_customer(
+    parts: Served, connection: psycopg.Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    customer, names = register(parts, "云帆科技有限公司", PHONES[0]), {}
+    for record, person in persons("dataset1.csv").items():
+        command = AddContact(customer_id=customer, name=person.pop("name") or "-", **person)
+        names[parts.do(command).id] = record
+    settle(parts)
+    found = {frozenset({names[a], names[b]}) for a, b in ids_of(connection, "contact")}
+    true = true_pairs(names.values())
+    precision, recall = len(found & true) / len(found), len(found & true) / len(true)
+    f1 = 2 * precision * recall / (precision + recall)
+    with capsys.disabled():
+        print(f"\nfebrl dataset1.csv as contacts: F1 {f1:.4f}")
+    assert f1 > 0.98

@@ -21,6 +21,8 @@ from projections.matching.scoring import THRESHOLD, score
 Keys = Mapping[UUID, frozenset[str]]
 Pair = tuple[str, UUID, UUID, float, float, Jsonb]
 """A line of the table."""
+CHUNK = 2_000
+"""Records that are compared at a time."""
 _DIGESTS = "SELECT id, digest FROM {}.profiles WHERE id = ANY (%s)"
 _KEYS = "SELECT id, array_agg(key) FROM {}.keys WHERE id = ANY (%s) GROUP BY id"
 _FORGET = "DELETE FROM {}.profiles WHERE id = ANY (%s)"
@@ -105,8 +107,11 @@ class Comparing:
 
     def pair(self, ids: Collection[UUID]) -> None:
         """Compare these with whatever shares a key with them, in place of what was found before."""
-        self._run(_PART, list(ids), list(ids))
-        self.write(self.found(ids))
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), CHUNK):
+            some = wanted[start : start + CHUNK]
+            self._run(_PART, some, some)
+            self.write(self.found(some))
 
     def found(self, ids: Collection[UUID], *, upwards: bool = False) -> list[Pair]:
         """Pairs of these, each once; ``upwards``: only with what has a greater id."""

@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 
 from adapters.postgres.pairing import tables
-from adapters.postgres.pairing.comparing import Comparing
+from adapters.postgres.pairing.comparing import CHUNK, Comparing
 from adapters.postgres.pairing.subjects import SUBJECTS, Subject
 from adapters.postgres.pairing.tables import NAME, NEXT
 from adapters.postgres.views import tables as view_tables
@@ -16,7 +16,6 @@ from adapters.postgres.views.rebuild import RebuildRunning, Rebuilt
 from adapters.postgres.views.runner import connect
 from adapters.postgres.views.tracking import Superseded
 
-CHUNK = 2_000
 _CHUNK = "SELECT id FROM views.{} WHERE id > %s ORDER BY id LIMIT %s"
 _KEYS = "COPY {}.keys (key, id) FROM STDIN"
 _PROFILES = "COPY {}.profiles (id, digest) FROM STDIN"
@@ -49,7 +48,7 @@ def rebuild(connection: psycopg.Connection, epoch: int, check: Callable[[], None
 
 
 def _rebuild(connection: psycopg.Connection, epoch: int, check: Callable[[], None]) -> Rebuilt:
-    began, position = monotonic(), tables.ready(connection)
+    began, (position, _) = monotonic(), tables.standing(connection)
     if position is None:
         raise Superseded("the views are not as this release defines them")
     connection.execute(f"DROP SCHEMA IF EXISTS {NEXT} CASCADE".encode())

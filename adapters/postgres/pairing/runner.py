@@ -118,19 +118,18 @@ class PairingRunner:
 
         Raises Superseded, OtherLog, TrackingAheadOfLog, RebuildStopped, or an error that passes.
         """
-        head = tables.ready(lead.connection)
+        head, track = tables.standing(lead.connection)
         if head is None:
             return False
-        track = tables.find(lead.connection)
         if track is None:
             return self._rebuild(lead)
-        tracking.refuse_other_log(lead.connection, [track])
         if track.epoch != lead.epoch:
+            tracking.refuse_other_log(lead.connection, [track])
             tracking.adopt(lead.connection, [tables.NAME], lead.epoch)
         if track.position >= head and not tables.has_released(lead.connection):
             return False
         try:
-            _compare(lead, track.position, head)
+            _compare(lead, track.position, max(head, track.position))
         except Moved:
             _log.info("%s was rebuilt meanwhile", tables.NAME)
         return True

@@ -64,18 +64,16 @@ def install(connection: psycopg.Connection, schema: str = LIVE) -> None:
         connection.execute(script.substitute(schema=schema).encode())
 
 
-def ready(connection: psycopg.Connection) -> int | None:
-    """How far the views are, if all of them are as they are defined; else None."""
+def standing(connection: psycopg.Connection) -> tuple[int | None, Track | None]:
+    """How far the views are, None unless all are as this release defines them; and where the pairs
+    stand, None unless they were made as they would be now."""
     wanted = {view.key: view.fingerprint for view in views()}
-    tracks = tracking.find(connection, list(wanted))
+    tracks = tracking.find(connection, [*wanted, NAME])
+    pairs = tracks.pop(NAME, None)
+    if pairs is not None and pairs.fingerprint != fingerprint():
+        pairs = None
     made = {key: track.fingerprint for key, track in tracks.items()}
-    return min(track.position for track in tracks.values()) if made == wanted else None
-
-
-def find(connection: psycopg.Connection) -> Track | None:
-    """Where the pairs stand; None: there are none that were made as they would be now."""
-    track = tracking.find(connection, [NAME]).get(NAME)
-    return track if track is not None and track.fingerprint == fingerprint() else None
+    return min(t.position for t in tracks.values()) if made == wanted else None, pairs
 
 
 def begin(connection: psycopg.Connection, position: int, epoch: int) -> None:
@@ -88,7 +86,7 @@ def advance(connection: psycopg.Connection, epoch: int, start: int, end: int) ->
     moved = connection.execute(_ADVANCE, (end, NAME, fingerprint(), epoch, start))
     if moved.rowcount == 1:
         return
-    track = find(connection)
+    _, track = standing(connection)
     if track is not None and track.epoch != epoch:
         raise Superseded(f"epoch {epoch} is over")
     raise Moved(f"{NAME} is no longer at {start}")
