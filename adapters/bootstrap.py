@@ -13,11 +13,16 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from adapters import registry
+from adapters.attachments.collecting import Collector
+from adapters.attachments.contents import Contents
+from adapters.attachments.scanning import scanner
 from adapters.embedded.server import EmbeddedPostgres
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.policies import listing, tracking
 from adapters.policies.runner import PolicyRunner
+from adapters.postgres.contents import store as contents
+from adapters.postgres.contents.store import PostgresChunks
 from adapters.postgres.log import schema
 from adapters.postgres.log.reading import Reader
 from adapters.postgres.log.secret import WrongSecret, claim, is_claimed
@@ -85,6 +90,9 @@ class Backstory:
             ),
             ConnectionPool.close,
         )
+        contents.install(self.url)
+        self.contents = Contents(PostgresChunks(self.pool), self.mapper.subjects, self.keyring)
+        self.scanner = scanner(self.settings.clamd)
         self._positions = Positions(self._opened(Reader(self.url, connections=2), Reader.close))
         self.tracked, self.wait_until = self._positions.of, self._positions.wait_until
         self.runner = ProjectionRunner(self.url, self.log, self.mapper, self._positions)
@@ -127,6 +135,7 @@ class Backstory:
         self._closing.enter_context(self.runner)
         self._closing.enter_context(self.policies)
         self._closing.enter_context(self.pairing)
+        self._closing.enter_context(Collector(self.contents, self.log))
         self.runner.wait_ready(FIRST_VIEWS_SECONDS)
 
     # Policies

@@ -31,6 +31,7 @@ class Keyring:
         self._wrap = AESGCM(_derive(master, b"backstory/wrap"))
         self._lookup = _derive(master, b"backstory/lookup")
         self._fingerprint = _derive(master, b"backstory/fingerprint")
+        self._content = _derive(master, b"backstory/content")
         self.check = _derive(master, b"backstory/check")[:8]
         """Stored in the database, to notice a wrong key file before anything is written."""
 
@@ -65,6 +66,10 @@ class Keyring:
         for part in parts:
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.digest()
+
+    def content_digest(self, subject: UUID) -> "hashlib.blake2b":
+        """A digest to be fed with what a file of this subject holds; 32 bytes."""
+        return hashlib.blake2b(subject.bytes, key=self._content, digest_size=32)
 
     def matches(self, check: bytes) -> bool:
         """Whether a database was written with this master key."""

@@ -1,11 +1,14 @@
 """Settings: every ``BACKSTORY_*`` variable, with defaults that work on a laptop."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from adapters.attachments.scanning import parsed
+from adapters.attachments.types import DEFAULT, KNOWN
 
 Role = Literal["all", "api", "project", "relay"]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -33,6 +36,36 @@ class Settings(BaseSettings):
     role: Role = "all"
     body_limit: int = Field(default=1_048_576, ge=1_024)
     """Most bytes of a request's body (batches: eight times as many)."""
+    attachment_limit: int = Field(default=25 * 1_048_576, ge=1)
+    """Most bytes of an attached file."""
+    attachment_types: Annotated[tuple[str, ...], NoDecode] = DEFAULT
+    """Media types of files that may be attached, separated by commas."""
+    clamd: str | None = None
+    """Where a clamd looks for viruses: tcp://host:3310 or unix:///path. Without it, nobody does."""
+
+    @field_validator("attachment_types", mode="before")
+    @classmethod
+    def _separated(cls, given: Any) -> Any:
+        return (
+            tuple(filter(None, map(str.strip, given.split(","))))
+            if isinstance(given, str)
+            else given
+        )
+
+    @field_validator("attachment_types")
+    @classmethod
+    def _known_types(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = ", ".join(type for type in given if type not in KNOWN)
+        if unknown:
+            raise ValueError(f"cannot tell whether a file is {unknown}; known: {', '.join(KNOWN)}")
+        return given
+
+    @field_validator("clamd")
+    @classmethod
+    def _reachable(cls, address: str | None) -> str | None:
+        if address is not None:
+            parsed(address)
+        return address
 
     @field_validator("timezone")
     @classmethod

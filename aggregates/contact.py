@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.archive import Archivable
+from aggregates.attachment import Attachable
 from aggregates.base import Aggregate
 from aggregates.distinct import Distinguishable
 from aggregates.errors import Rejected
@@ -52,7 +53,7 @@ class PersonDetails(Value):
     custom: Custom | None = None
 
 
-class Contact(Archivable, Revertible, Distinguishable, Aggregate):
+class Contact(Archivable, Revertible, Attachable, Distinguishable, Aggregate):
     KEPT = frozenset({"is_retired"})
 
     customer_id: UUID | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.archive import Archivable
+from aggregates.attachment import Attachable
 from aggregates.base import Aggregate, Mark, Reservation
 from aggregates.company_names import canonical, has_legal_form, stem
 from aggregates.distinct import Distinguishable
@@ -67,7 +68,9 @@ class CustomerDetails(Value):
     custom: Custom | None = None
 
 
-class Customer(Archivable, Revertible, Interactive, Mergeable, Distinguishable, Aggregate):
+class Customer(
+    Archivable, Revertible, Attachable, Interactive, Mergeable, Distinguishable, Aggregate
+):
     SERIES = "KH"
     REVISION = 3
 
@@ -161,6 +164,7 @@ class Customer(Archivable, Revertible, Interactive, Mergeable, Distinguishable, 
         yield Reservation("customer-name", canonical(self.name), DuplicateCustomerName)
 
     def marks(self) -> Iterable[Mark]:
+        yield from super().marks()
         yield Mark("customer-stem", stem(self.name))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.archive import Archivable
+from aggregates.attachment import Attachable
 from aggregates.base import Aggregate
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
@@ -57,7 +58,7 @@ class OpportunityDetails(Value):
     custom: Custom | None = None
 
 
-class Opportunity(Archivable, Revertible, Interactive, Aggregate):
+class Opportunity(Archivable, Revertible, Attachable, Interactive, Aggregate):
     SERIES = "SJ"
     REVISION = 2
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from aggregates.archive import Archivable
+from aggregates.attachment import Attachable
 from aggregates.base import Aggregate
 from aggregates.errors import Rejected
 from aggregates.events import Created, Event
@@ -91,7 +92,7 @@ class TicketDetails(Value):
     custom: Custom | None = None
 
 
-class Ticket(Archivable, Interactive, Aggregate):
+class Ticket(Archivable, Attachable, Interactive, Aggregate):
     SERIES = "GD"
 
     status: Status = "pending"

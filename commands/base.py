@@ -96,6 +96,8 @@ class Command(BaseModel, Generic[A]):
     """Whether only policies ask it."""
     IS_REMOTE: ClassVar[bool] = True
     """Whether it can be sent over the network; else it is for the machine's own operators."""
+    UPLOADED: ClassVar[str | None] = None
+    """The field that comes as a file; such a command has a form of its own, and no JSON."""
 
     resolved: ClassVar[dict[str, CodeEntry]]
     """A slot, filled by dispatch: field → the dictionary entry that it names."""
@@ -177,7 +179,7 @@ class Changes(Command[A]):
 
 def addressable_commands() -> dict[str, type[Command[Any]]]:
     """Those that have an address, be it that dispatch refuses them to whoever uses it."""
-    return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE}
+    return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE and c.UPLOADED is None}
 
 
 OF_TRAITS: list[type[Command[Any]]] = []
@@ -203,4 +205,4 @@ def bind_traits() -> None:
 
 def remote_commands() -> dict[str, type[Command[Any]]]:
     """Those of the registry that can be sent over the network."""
-    return {n: c for n, c in COMMANDS.items() if c.IS_REMOTE and c.is_for_people()}
+    return {n: c for n, c in addressable_commands().items() if c.is_for_people()}

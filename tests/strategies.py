@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
 
+from aggregates.attachment import one_line
 from aggregates.values import (
     MINOR_UNITS,
     Code,
@@ -26,6 +27,7 @@ from aggregates.values import (
 PHONES = ("13812345678", "+86 138 1234 5678", "021-58881234", "+1 202 555 0143", "+81 90-1234-5678")
 EMAILS = ("a@example.cn", "fang.wang+crm@mail.example.com", "王芳@例子.公司")
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
+LINE_CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"])
 Strategy = st.SearchStrategy[Any]
 
 
@@ -119,6 +121,8 @@ def _texts(world: World, metadata: tuple[Any, ...]) -> Strategy:
     if patterns:
         return st.from_regex(patterns[0], fullmatch=True).filter(lambda t: "\n" not in t)
     texts = st.text(CHARACTERS, max_size=30)
+    if one_line in checks:
+        texts = st.text(LINE_CHARACTERS, max_size=30)
     return texts.filter(lambda t: t.strip() != "") if not_blank in checks else texts
 
 

@@ -33,7 +33,8 @@ def status(data: Data = None) -> None:
     parked or requests of policies came to nothing."""
     with opened(data, existing=True) as backstory:
         found, policies = backstory.status(), backstory.policy_status()
-    print("\n".join([*_status(found), *status_lines(policies)]))
+        files = _files(backstory)
+    print("\n".join([*_status(found), *status_lines(policies), files]))
     if found.parked or any(p.parked or p.refused for p in policies):
         raise typer.Exit(REFUSED)
 
@@ -116,6 +117,14 @@ def _status(found: Status) -> Iterable[str]:
         where = f"position {one.position:,}, since {_instant(one.since)}"
         yield f"tables {one.name}: {one.state}, {where}"
     yield from _parked(found.parked)
+
+
+def _files(backstory: Backstory) -> str:
+    """Who looks at files, as far as the settings of this process say."""
+    clamd = backstory.settings.clamd
+    if clamd is None:
+        return "files  not scanned for viruses: BACKSTORY_CLAMD names no clamd"
+    return f"files  scanned for viruses by the clamd at {clamd}"
 
 
 def _parked(found: Iterable[Parked]) -> Iterable[str]:

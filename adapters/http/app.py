@@ -6,8 +6,10 @@ from fastapi import FastAPI
 
 from adapters.bootstrap import Backstory
 from adapters.http import (
+    attaching,
     batches,
     commands,
+    contents,
     docs_page,
     exports,
     feed,
@@ -25,8 +27,8 @@ from adapters.http.context import Context
 from adapters.http.shortcut import ShortCut
 
 PARTS = (
-    *(health, commands, batches, upserts, history, timeline, whole),
-    *(feed, policies, exports, reads, search),
+    *(health, commands, attaching, batches, upserts, history, timeline, whole),
+    *(feed, policies, exports, contents, reads, search),
 )
 DESCRIPTION = """
 A CRM whose record is its event log. Commands go in as `POST /v1/{aggregates}/{verb}`; lists,

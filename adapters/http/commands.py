@@ -17,6 +17,8 @@ _HEADERS = [
 ]
 _IF_MATCH = openapi.header("If-Match", "The version seen, as a quoted ETag.", r'^("\d{1,9}"|\*)$')
 
+CHANGING_HEADERS = [*_HEADERS, _IF_MATCH]
+
 
 def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     """Routes of every command in the registry."""
@@ -52,7 +54,7 @@ def _add_route(
         openapi_extra={
             "operationId": name.replace("/", "."),
             "requestBody": openapi.body(schemas.command(command)),
-            "parameters": _HEADERS + ([] if command.CREATES else [_IF_MATCH]),
+            "parameters": _HEADERS if command.CREATES else CHANGING_HEADERS,
         },
     )
 

@@ -27,6 +27,8 @@ class Context:
         self.timezone = backstory.timezone
         self.texts = backstory.texts
         self.pool = backstory.pool
+        self.contents = backstory.contents
+        self.scanner = backstory.scanner
         self.tracked = backstory.tracked
         self.wait_until = backstory.wait_until
         self.status = backstory.status

@@ -46,15 +46,17 @@ RECEIPT: dict[str, Any] = {
     },
 }
 MEANINGS = {
-    400: "The body is not JSON.",
+    400: "The body is not JSON, or where a form is taken, not a form.",
     401: "No valid API key came with the request.",
     404: "There is no such record.",
     405: "The address does not take this method.",
     406: "The answer cannot be had in the format asked for.",
     409: "A rule of the business said no; `type` names it.",
+    410: "It was there, and is no more.",
     412: "The record was changed meanwhile; `fields` says how.",
     413: "The body is too large.",
-    415: "The body is not `application/json`.",
+    415: "The body is not of the media type that is taken.",
+    416: "There are no such bytes.",
     422: "The request is not valid; `errors` names every field that is wrong.",
     503: "Not now: repeat the request after `Retry-After` seconds.",
 }
@@ -85,6 +87,14 @@ class Schemas:
         if command.CREATES:
             properties["id"] = {"type": "string", "format": "uuid", "title": "Id"}
         return self.named(command.__name__, schema)
+
+    def without(self, command: type[Command[Any]], field: str) -> dict[str, Any]:
+        """The body of a command without one of its fields, which comes otherwise."""
+        self.command(command)
+        whole = self.components.pop(command.__name__)
+        fields = {name: part for name, part in whole["properties"].items() if name != field}
+        required = [name for name in whole.get("required", ()) if name != field]
+        return {**whole, "properties": fields, "required": required}
 
 
 def _public_meta(schemas: Schemas) -> dict[str, Any]:

@@ -16,10 +16,14 @@ from fastapi import FastAPI
 from psycopg_pool import ConnectionPool
 
 from adapters import registry
+from adapters.attachments.contents import Contents
+from adapters.attachments.scanning import scanner
 from adapters.http import exports, feed, history, openapi, reads, search, timeline, whole
 from adapters.http.context import Context
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
+from adapters.postgres.contents import store as contents
+from adapters.postgres.contents.store import PostgresChunks
 from adapters.postgres.log.reading import Reader
 from adapters.postgres.log.store import PostgresLog
 from adapters.postgres.pairing import tables as pairing
@@ -54,6 +58,11 @@ class Served:
         self._stack.callback(self.application.close)
         seed(self.application, self.log)
         self.pool = enter(ConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True}))
+        contents.install(url)
+        self.contents = Contents(
+            PostgresChunks(self.pool), self.mapper.subjects, Keyring(bytes(32))
+        )
+        self.scanner = scanner(None)
         reader = Reader(url, connections=2)
         self._stack.callback(reader.close)
         self.positions = Positions(reader)
