@@ -11,15 +11,19 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from psycopg import sql
 
 from adapters.http import answers
 from adapters.postgres.reads.asof import NOW, Moment, Occurred, Recorded
-from adapters.postgres.reads.sections import parts
+from adapters.postgres.reads.scope import Scope
+from adapters.postgres.reads.sections import parts, section
+from adapters.postgres.reads.timeline import Filters, timeline
+from adapters.postgres.reads.titles import titles
 from aggregates.errors import NotFound
 from aggregates.values import Money
 from commands.base import COMMANDS
-from projections.base import Projection
-from tests.adapters.serving import Served, serving
+from projections.base import Projection, Row
+from tests.adapters.serving import SCOPE, Served, serving
 
 YEAR = datetime(2017, 1, 1, tzinfo=UTC)
 CONTACT = {"name": "王芳", "phone": "+86 21 6288 1234"}
@@ -180,6 +184,32 @@ def test_a_new_customer_is_whole_before_its_view_is(database_url: str) -> None:
         whole = got(client, f"/v1/customers/{acme}/360", after=deal.position)
         assert [o["id"] for o in whole["opportunities"]["items"]] == [str(deal.id)]
         assert whole["position"] >= deal.position
+
+
+class Blind(Scope):
+    """Somebody who sees no opportunity."""
+
+    def visible(self, row: type[Row], alias: sql.Identifier) -> sql.Composable | None:
+        return sql.SQL("false") if row.table == "opportunities" else None
+
+
+def test_sections_timeline_and_names_show_only_what_the_asker_sees(parts_of: Served) -> None:
+    acme = customer(parts_of, "上海测试有限公司")
+    deal = opportunity(parts_of, acme, cny(5))
+    head, reader = parts_of.caught_up(), parts_of.rows
+    [part] = [p for p in parts("Customer") if p.name == "opportunities"]
+    customers, wish = Projection.registry["customers"], reader.wish(part.row, part.parameters(acme))
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    moments: tuple[Moment, ...] = (NOW, Recorded(head), Occurred(tomorrow))
+    for scope, count in ((SCOPE, 1), (Blind(SCOPE.user_id), 0)):
+        for moment in moments:
+            assert section(reader, part, scope, moment, wish).count == count
+            given = (customers, acme, scope, moment, Filters(), None, 10)
+            kinds = [told.kind for told in timeline(reader, *given)]
+            assert kinds.count("Opportunity") == count
+            assert {"Customer", "Contact"} <= set(kinds)
+        asked = [(deal, Recorded(head))]
+        assert len(titles(reader, part.row, ["title"], scope, asked)) == count
 
 
 def test_what_cannot_be_asked_is_refused_by_name(parts_of: Served, client: httpx.Client) -> None:

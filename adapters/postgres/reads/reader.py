@@ -131,15 +131,6 @@ class RowReader:
         is_limited = scope.visible(row, TODAY) is not None
         return not is_limited or self.one(row, scope, id) is not None
 
-    def some(self, row: type[Row], scope: Scope, ids: Sequence[UUID]) -> list[Row]:
-        """The rows of these ids as they are now, in any order."""
-        bindings = Bindings()
-        rows = relation(row, scope, NOW, bindings, all=True)
-        statement = sql.SQL("SELECT {} FROM {} AS rows WHERE id = ANY ({})").format(
-            _columns(row), rows, bindings.bind(list(ids), "uuid[]")
-        )
-        return [to_row(row, values) for values in self.fetch(statement, bindings)]
-
     def family(self, row: type[Row], id: UUID, moment: Moment) -> set[UUID]:
         """The record and those that were merged into it, whoever may see them."""
         bindings = Bindings()
