@@ -9,6 +9,7 @@ from aggregates.archive import Archivable
 from aggregates.base import Aggregate
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
+from aggregates.revert import Revertible
 from aggregates.values import BusinessInstant, Custom, ExternalId, FreeText, Ref, Text, Value
 
 SUBJECTS = Ref("Customer", "Opportunity", "Ticket")
@@ -33,8 +34,10 @@ class TaskDetails(Value):
     custom: Custom | None = None
 
 
-class Task(Archivable, Aggregate):
+class Task(Archivable, Revertible, Aggregate):
     SERIES = "RW"
+    REVISION = 2
+    KEPT = frozenset({"status", "overdue_since", "reminded_for", "outcome", "about", "customer_id"})
 
     status: TaskStatus = TaskStatus.PLANNED
     due_at: datetime | None = None
@@ -123,10 +126,15 @@ class Task(Archivable, Aggregate):
         self.require_open()
         self.record(self.Cancelled())
 
+    def revert(self, then: Aggregate) -> None:
+        """What was done of a closed task stays done."""
+        self.require_open()
+        super().revert(then)
+
     def remind(self, remind_at: datetime) -> None:
         """The moment of the reminder has come; nothing where it is for another one by now."""
         is_wanted = self.remind_at == remind_at != self.reminded_for
-        if self.is_open and is_wanted:
+        if self.is_open and is_wanted and not self.is_archived:
             self.record(self.Reminded(reminded_for=remind_at))
 
     def mark_overdue(self, due_at: datetime) -> None:

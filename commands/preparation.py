@@ -253,7 +253,7 @@ def handled(command: Command[Any], aggregate: Aggregate, known: Known) -> list[A
 
     A value that no event may hold is the request's fault.
     """
-    if not command.CREATES:
+    if not (command.CREATES or command.POLICY_ONLY):  # Policies ask what may be so no more.
         aggregate.require_usable(command.VERB)
     object.__setattr__(command, "gathered", command.gather(aggregate, known))
     try:

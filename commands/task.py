@@ -1,7 +1,8 @@
 """What may be asked of tasks, and what time asks of them."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.task import SUBJECTS, Task, TaskDetails
@@ -93,35 +94,34 @@ class MarkTaskOverdue(Changes[Task]):
         task.mark_overdue(self.due_at)
 
 
-Timed = Task.Planned | Task.Rescheduled | Task.Completed | Task.Cancelled
+SET: tuple[Any, ...] = Task.Planned, Task.Rescheduled, Task.Reverted
+"""Events that may say anew when a task is due, and when to remind of it."""
 
 
-@whenever(Task.Planned, Task.Rescheduled, Task.Completed, Task.Cancelled)
-def remind_of_task(event: Timed) -> Iterable[Answer]:
+@whenever(*SET, Task.Completed, Task.Cancelled)
+def remind_of_task(event: Any) -> Iterable[Answer]:
     """Remind the owner at ``remind_at``; an import does not remind of what was long ago."""
     id = event.envelope.stream_id
-    match event:
-        case Task.Planned() | Task.Rescheduled():
-            if "remind_at" not in event.model_fields_set:
-                return
-            remind_at = event.remind_at
-            if remind_at is None or remind_at < event.envelope.recorded_at:
-                yield Cancel(str(id))
-            else:
-                yield At(remind_at, Ask(RemindTask(remind_at=remind_at), id), str(id))
-        case _:
+    if not isinstance(event, SET):
+        yield Cancel(str(id))
+    elif "remind_at" in event.model_fields_set:
+        remind_at: datetime | None = event.remind_at
+        if remind_at is None or remind_at < event.envelope.recorded_at:
             yield Cancel(str(id))
+        else:
+            yield At(remind_at, Ask(RemindTask(remind_at=remind_at), id), str(id))
 
 
-@whenever(Task.Planned, Task.Rescheduled, Task.Completed, Task.Cancelled)
-def mark_task_overdue(event: Timed) -> Iterable[Answer]:
+@whenever(*SET, Task.Completed, Task.Cancelled)
+def mark_task_overdue(event: Any) -> Iterable[Answer]:
     """Mark the task overdue at ``due_at``, or at once where that has passed when it is planned."""
-    id, happened_at = event.envelope.stream_id, event.envelope.occurred_at
-    match event:
-        case Task.Planned() | Task.Rescheduled():
-            due_at = event.due_at
-            if due_at is not None:
-                since = max(due_at, happened_at)
-                yield At(due_at, Ask(MarkTaskOverdue(due_at=due_at), id, since), str(id))
-        case _:
+    id = event.envelope.stream_id
+    if not isinstance(event, SET):
+        yield Cancel(str(id))
+    elif "due_at" in event.model_fields_set:
+        due_at: datetime | None = event.due_at
+        if due_at is None:
             yield Cancel(str(id))
+        else:
+            since = max(due_at, event.envelope.occurred_at)
+            yield At(due_at, Ask(MarkTaskOverdue(due_at=due_at), id, since), str(id))

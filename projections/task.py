@@ -30,7 +30,8 @@ tasks = Projection(TaskRow, Task, revision=2)
 
 
 @tasks.on(Task.Rescheduled)
-def rescheduled(row: TaskRow, event: Task.Rescheduled) -> TaskRow:
+@tasks.on(Task.Reverted)
+def rescheduled(row: TaskRow, event: Task.Rescheduled | Task.Reverted) -> TaskRow:
     return row.updated(overdue_since=None) if "due_at" in event.model_fields_set else row
 
 

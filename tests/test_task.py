@@ -98,6 +98,15 @@ def test_every_change_that_people_may_ask_is_tried_on_a_closed_task() -> None:
     assert asked - {PlanTask} == {type(change) for change in CHANGES}
 
 
+def test_a_revert_takes_back_values_and_not_what_was_done() -> None:
+    changed = [Task.Rescheduled(due_at=LATER), Task.DetailsChanged(note="带样品")]
+    revert = COMMANDS["tasks/revert"].model_validate({"to_version": 1})
+    [event] = given(PLANNED, *changed).when(revert).aggregate.pending
+    assert event.model_dump(exclude_unset=True) == {"to_version": 1, "due_at": DUE, "note": None}
+    for closed in CLOSED:
+        given(PLANNED, *changed, closed).when(revert).rejects(TaskClosed)
+
+
 # What time asks
 
 
@@ -115,6 +124,12 @@ def test_a_task_becomes_overdue_once_and_anew_when_it_was_put_off() -> None:
     given(PLANNED, overdue, put_off).when(MarkTaskOverdue(due_at=LATER)).then(
         Task.BecameOverdue(overdue_since=LATER)
     )
+
+
+def test_an_archived_task_is_not_reminded_of_and_is_overdue_all_the_same() -> None:
+    archived = given(PLANNED, COMMANDS["tasks/archive"].AGGREGATE.EVENTS["Task.Archived"]())
+    archived.when(RemindTask(remind_at=BEFORE)).changes_nothing()
+    archived.when(MarkTaskOverdue(due_at=DUE)).then(Task.BecameOverdue(overdue_since=DUE))
 
 
 @pytest.mark.parametrize("command", [RemindTask(remind_at=BEFORE), MarkTaskOverdue(due_at=DUE)])

@@ -64,6 +64,14 @@ def test_only_the_moment_that_is_put_off_is_asked_for_anew() -> None:
     assert answers(remind_of_task(happened(Task.Rescheduled(remind_at=None)))) == [Cancel(KEY)]
 
 
+def test_a_revert_asks_for_the_moments_that_it_brings_back() -> None:
+    back = Task.EVENTS["Task.Reverted"].model_validate({"to_version": 1, "due_at": DUE})
+    assert answers(remind_of_task(happened(back))) == []
+    [at] = answers(mark_task_overdue(happened(back)))
+    assert isinstance(at, At)
+    assert at.due_at == DUE
+
+
 @pytest.mark.parametrize("closed", CLOSED)
 def test_a_closed_task_asks_for_nothing_any_more(closed: Event) -> None:
     assert answers(remind_of_task(happened(closed))) == [Cancel(KEY)]
