@@ -11,6 +11,7 @@ from aggregates.company_names import canonical, has_legal_form, stem
 from aggregates.distinct import Distinguishable
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
+from aggregates.follow_up import FollowedUp
 from aggregates.interaction import Interactive
 from aggregates.merge import Mergeable
 from aggregates.revert import Revertible
@@ -69,10 +70,17 @@ class CustomerDetails(Value):
 
 
 class Customer(
-    Archivable, Revertible, Attachable, Interactive, Mergeable, Distinguishable, Aggregate
+    Archivable,
+    Revertible,
+    Attachable,
+    Interactive,
+    Mergeable,
+    Distinguishable,
+    FollowedUp,
+    Aggregate,
 ):
     SERIES = "KH"
-    REVISION = 3
+    REVISION = 4
 
     name: str
     type: str | None = None
@@ -112,6 +120,10 @@ class Customer(
 
     class Assigned(Event):
         owner_id: UUID
+
+        def apply(self, aggregate: "Customer") -> None:
+            super().apply(aggregate)
+            aggregate.forget_follow_up()
 
     def register(self, name: str, *, confirm_distinct: bool = False, **details: Any) -> None:
         """Enter the customer under its full legal name."""

@@ -37,13 +37,16 @@ class Ask:
 class At:
     """A request to be made when an instant has come, in place of an earlier one of its key."""
 
-    due_at: datetime
+    due_at: datetime | None
+    """None: at once; of several that follow each other closely, the last one is made."""
     ask: Ask
     key: str
     """Unique in the policy; stored in the clear, so it is made of ids and codes."""
+    only_later: bool = False
+    """Whether it takes the place of an earlier request only to put it off."""
 
     def __post_init__(self) -> None:
-        if self.due_at.tzinfo is None:
+        if self.due_at is not None and self.due_at.tzinfo is None:
             raise ValueError("an instant needs an offset")
         _require_key(self.key)
 
@@ -71,6 +74,7 @@ class Wanted:
     """None: at once."""
     ordinal: int
     """Its place among what the event gives rise to."""
+    only_later: bool = False
 
 
 class Policy:
@@ -102,7 +106,8 @@ class Policy:
                 case Ask():
                     found[f"{event.envelope.event_id}#{ordinal}"] = Wanted(answer, None, ordinal)
                 case At():
-                    found[answer.key] = Wanted(answer.ask, answer.due_at, ordinal)
+                    wanted = Wanted(answer.ask, answer.due_at, ordinal, answer.only_later)
+                    found[answer.key] = wanted
                 case Cancel():
                     found[answer.key] = None
         return found

@@ -1,5 +1,6 @@
 """Customers, as lists and pages show them."""
 
+from datetime import datetime
 from uuid import UUID
 
 from aggregates.customer import Customer, CustomerDetails, tagged, untagged
@@ -15,6 +16,10 @@ class CustomerRow(Row, table="customers", details=CustomerDetails):
     grade: str | None = None
     tags: tuple[str, ...] = ()
     owner_id: UUID | None = None
+    follow_up_overdue_since: datetime | None = None
+    """Since when the owner should have been in touch; None: the owner was, or is not told yet."""
+    follow_up_escalated_to: UUID | None = None
+    """The superior who was told of it."""
     merged_into: UUID | None = None
     absorbed: tuple[UUID, ...] = ()
     """Customers that were merged into this one."""
@@ -22,7 +27,7 @@ class CustomerRow(Row, table="customers", details=CustomerDetails):
     """Customers that look the same and were found to be others."""
 
 
-customers = Projection(CustomerRow, Customer, revision=4)
+customers = Projection(CustomerRow, Customer, revision=5)
 
 
 @customers.on(Customer.Tagged, copies=False)
@@ -53,3 +58,11 @@ def absorbed(row: CustomerRow, event: Customer.Absorbed) -> CustomerRow:
 @customers.on(Customer.Separated)
 def separated(row: CustomerRow, event: Customer.Separated) -> CustomerRow:
     return row.updated(absorbed=tuple(i for i in row.absorbed if i != event.merged_id))
+
+
+@customers.on(Customer.Assigned)
+@customers.on(Customer.FollowUpResumed)
+def followed_up(
+    row: CustomerRow, event: Customer.Assigned | Customer.FollowUpResumed
+) -> CustomerRow:
+    return row.updated(follow_up_overdue_since=None, follow_up_escalated_to=None)

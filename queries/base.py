@@ -5,7 +5,8 @@ A query knows no database. Its SQL names relations as ``{opportunities}`` and pa
 the parameters. ``{now.dictionary_entries}`` is the relation as of today whatever day is asked for:
 names and order of codes are how we call things, not what was so. ``{any.customers}`` also holds
 what is archived, merged or withdrawn. ``{possible_duplicates}`` and ``{match_keys}`` hold nothing
-but ids, of everybody's records: join them with relations that the asker may see.
+but ids, of everybody's records: join them with relations that the asker may see. ``:moment`` is the
+instant as of which the question is asked.
 
 ``o.customer_id = ANY ({customers:customer_id})`` chooses what belongs to the customer that the
 parameter names, or to one that was merged into it.
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 NOW = "now."
 ANY = "any."
+MOMENT = "moment"
 _TABLE = re.compile(r"^(now\.|any\.)?[a-z][a-z0-9_]*$")
 _QUOTED = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
 _PARAMETER = re.compile(_QUOTED.pattern + r"|(?<![:\w]):([a-z][a-z0-9_]*)")
@@ -110,14 +112,17 @@ def table_of(relation: str) -> str:
 
 
 def parameters(sql: str) -> tuple[str, ...]:
-    """The names behind colons, in order of appearance."""
-    return tuple(filter(None, _PARAMETER.findall(sql)))
+    """The names behind colons, in order of appearance; the moment is none of them."""
+    return tuple(name for name in _PARAMETER.findall(sql) if name not in ("", MOMENT))
 
 
 def bound(sql: str, types: dict[str, str]) -> str:
-    """The SQL with each ``:name`` as a placeholder for a bound value of its type."""
+    """The SQL with each ``:name`` as a placeholder for a bound value of its type, and the moment as
+    ``{moment}``."""
 
     def placeholder(match: re.Match[str]) -> str:
+        if match[1] == MOMENT:
+            return f"{{{MOMENT}}}"
         return match[0] if match[1] is None else f"%({match[1]})s::{types[match[1]]}"
 
     return _PARAMETER.sub(placeholder, sql.replace("%", "%%"))

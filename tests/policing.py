@@ -1,5 +1,6 @@
 """A write side with policies, and a clock that a test drives; runners go step by step."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,11 +21,20 @@ from tests.write_side import CALLER, WriteSide, write_side_on
 BEGINNING = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 
-def happened(event: Event, version: int = 2, at: datetime = BEGINNING) -> Event:
-    """The event as a policy is shown it."""
+def happened(
+    event: Event,
+    version: int = 2,
+    at: datetime = BEGINNING,
+    *,
+    recorded_at: datetime | None = None,
+    origin: str = "api",
+) -> Event:
+    """The event of the record, its customer's, as a policy is shown it."""
     version = 1 if isinstance(event, Created) else version
-    ids = (RECORD, RECORD, None, None)
-    envelope = Envelope(RECORD, version, version, at, at, CALLER.actor, None, "api", None, *ids)
+    envelope = Envelope(
+        *(RECORD, version, version, recorded_at or at, at, CALLER.actor, None, origin, None),
+        *(RECORD, RECORD, None, RECORD),
+    )
     return event.model_copy().stored_as(envelope)
 
 
@@ -50,9 +60,14 @@ class Policed:
 
     def begin(self, policies: Mapping[str, Policy] = POLICIES) -> None:
         """Let policies that are new begin now, at the end of the log."""
-        [(last,)] = self.connection.execute("SELECT max(position) FROM backstory.events")
-        assert self.side.log.wait_for_head(last - 1, 10) is not None
+        self.published()
         tracking.begin(self.connection, policies)
+
+    def published(self) -> int:
+        """Wait until the log can be read to its end, and answer where that is."""
+        [(last,)] = self.connection.execute("SELECT max(position) FROM backstory.events")
+        assert self.side.log.wait_for_head(last - 1, 30) is not None
+        return int(last)
 
     def runner(self, policies: Mapping[str, Policy] = POLICIES, **options: Any) -> PolicyRunner:
         side = self.side
@@ -60,14 +75,26 @@ class Policed:
         return PolicyRunner(self.url, side.log, side.mapper, side.application, **given)
 
     def settle(self, policies: Mapping[str, Policy] = POLICIES, **options: Any) -> None:
-        """Lead with a new session until the log is read, and what is due by now is made."""
-        [(last,)] = self.connection.execute("SELECT max(position) FROM backstory.events")
-        assert self.side.log.wait_for_head(last - 1, 10) is not None
+        """Lead with a new session until the log is read, what followed from it as well, and what is
+        due by now is made."""
         runner = self.runner(policies, **options)
         with connect(self.url) as connection:
+            lead = self._led(runner, connection)
+            end, before = self.published(), 0
+            while end != before:
+                run(runner, lead)
+                end, before = self.published(), end
+        runner.stop()
+
+    def _led(self, runner: PolicyRunner, connection: psycopg.Connection) -> Lead:
+        """The lead, once the server has noticed that the session before is over."""
+        deadline = time.monotonic() + 30
+        while True:
             lead = runner.lead(connection)
-            assert lead is not None
-            run(runner, lead)
+            if lead is not None:
+                return lead
+            assert time.monotonic() < deadline, "somebody else leads"
+            time.sleep(0.01)
 
     def listed(self, state: str) -> list[Listed]:
         return listed(self.connection, state, 1_000)

@@ -71,15 +71,30 @@ def _ask(policy: Policy, stored: StoredEvent, item: Item, decision: Decision) ->
     if isinstance(item, Undecodable):
         raise item.error
     for key, wanted in policy.decided(item).items():
-        decision.changes[policy.name, key] = (
-            stored.position
-            if wanted is None
-            else Planned(
-                command_id(policy, item, key),
-                *(policy.name, key, stored.stream_id, stored.version, stored.position),
-                *(wanted.ordinal, wanted.due_at),
-            )
+        before = decision.changes.get((policy.name, key))
+        if wanted is None:
+            decision.changes[policy.name, key] = stored.position
+            continue
+        planned = Planned(
+            command_id(policy, item, key),
+            *(policy.name, key, stored.stream_id, stored.version, stored.position),
+            *(wanted.ordinal, wanted.due_at),
+            only_later=wanted.only_later and _leaves_what_waits(before),
         )
+        if not (wanted.only_later and _is_later(before, planned)):
+            decision.changes[policy.name, key] = planned
+
+
+def _leaves_what_waits(before: Planned | int | None) -> bool:
+    """Whether nothing earlier in the batch has done away with what waited before it."""
+    return before is None or (isinstance(before, Planned) and before.only_later)
+
+
+def _is_later(before: Planned | int | None, planned: Planned) -> bool:
+    """Whether what is planned already, in the same batch, is due after what is planned now."""
+    if not isinstance(before, Planned) or before.due_at is None or planned.due_at is None:
+        return False
+    return before.due_at > planned.due_at
 
 
 def command_id(policy: Policy, event: Event, key: str) -> UUID:

@@ -26,7 +26,7 @@ _PLAN = """
     SET id = excluded.id, stream_id = excluded.stream_id, version = excluded.version,
         position = excluded.position, ordinal = excluded.ordinal, due_at = excluded.due_at,
         fires_at = excluded.fires_at, attempts = 0, problem = NULL, since = excluded.since
-    WHERE r.position <= excluded.position
+    WHERE r.position <= excluded.position AND ({} OR r.due_at <= excluded.due_at)
 """
 _DUE = """
     SELECT id, policy, key, stream_id, version, position, ordinal, due_at, attempts
@@ -67,6 +67,8 @@ class Planned:
     ordinal: int
     due_at: datetime | None
     attempts: int = 0
+    only_later: bool = False
+    """Whether it takes the place of an earlier one only to put it off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,15 @@ def plan(connection: psycopg.Connection, changes: Mapping[tuple[str, str], Plann
     gone = [(*key, at) for key, at in changes.items() if isinstance(at, int)]
     if gone:
         connection.execute(_CANCEL, _columns(gone), prepare=True)
-    wanted = [
-        (p.id, p.policy, p.key, p.stream_id, p.version, p.position, p.ordinal, p.due_at)
-        for p in changes.values()
-        if isinstance(p, Planned)
-    ]
-    if wanted:
-        connection.execute(_PLAN, _columns(wanted), prepare=True)
+    for only_later in (False, True):
+        wanted = [
+            (p.id, p.policy, p.key, p.stream_id, p.version, p.position, p.ordinal, p.due_at)
+            for p in changes.values()
+            if isinstance(p, Planned) and p.only_later is only_later
+        ]
+        if wanted:
+            statement = _PLAN.format("false" if only_later else "true").encode()
+            connection.execute(statement, _columns(wanted), prepare=True)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -499,4 +499,7 @@ def target(service: Service, kind: type[Aggregate]) -> str:
     """A new record of the kind that commands can be sent to."""
     creating = (c for c in remote_commands().values() if c.CREATES and c.AGGREGATE is kind)
     begin = next(creating)
-    return str(service.made(begin.NAME, required(service, begin))["id"])
+    body = required(service, begin)
+    if kind.KIND == "Task":  # until then nobody but us changes it
+        body["due_at"] = "2100-01-01T00:00:00Z"
+    return str(service.made(begin.NAME, body)["id"])

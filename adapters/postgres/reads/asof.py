@@ -1,7 +1,7 @@
 """As of when: the moment a read asks for, on which of the two clocks."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Literal, Protocol
 
@@ -31,6 +31,8 @@ class Recorded:
     """What was known up to a position of the log, in the log's order."""
 
     position: int
+    instant: datetime | None = field(default=None, compare=False)
+    """The instant that was asked for, where the position was found by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def moment(
     if as_of is None:
         return EVERYTHING if recorded else NOW
     at = end_of(as_of, zone)
-    return Recorded(heads.head_at(at)) if recorded else Occurred(at)
+    return Recorded(heads.head_at(at), at) if recorded else Occurred(at)
 
 
 def _position(text: str) -> int:
