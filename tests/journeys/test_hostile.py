@@ -106,6 +106,7 @@ def _reach(case: Any, known: dict[str, str], number: int) -> None:
         case.query["after"] = 1
 
 
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # how forms are drawn
 @pytest.mark.parametrize(
     "examples",
     [
