@@ -9,7 +9,10 @@ from os import cpu_count
 
 from benchmarks.measure import Result
 
-FIGURES = ("commands_in_process", "commands_http", "projection_lag", "customer_360", "duplicates")
+FIGURES = (
+    *("commands_in_process", "commands_http", "projection_lag", "customer_360", "duplicates"),
+    "reads_at_scale",
+)
 """Modules with a ``run()``, in the order of the table."""
 
 

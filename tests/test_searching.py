@@ -116,7 +116,13 @@ def test_an_index_is_never_asked_for_the_inside_of_a_legal_form_alone() -> None:
     assert pieces("限公").whole == ("限公",)
     assert pieces("a有限").beginnings == ("a有",)
     assert pieces("华").beginnings == ("华",)
-    assert pieces("\nkh20").whole == ("\nkh", "kh2", "h20")
+    assert pieces("\nkh20").whole == ("\nkh", "h20")
+
+
+def test_no_line_is_asked_for_by_the_end_that_most_names_share() -> None:
+    for typed in ("限", "司", "有", "公", "任", "限责", "华为", "有限公司", "x"):
+        for part in parsed(typed).exact:
+            assert part.pieces.whole not in (("司\n",), ("伙\n",)), typed
 
 
 def test_long_parts_ask_for_few_pieces() -> None:

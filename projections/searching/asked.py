@@ -15,7 +15,7 @@ from projections.searching.characters import (
     without_legal_forms,
 )
 from projections.searching.lines import Searched
-from projections.searching.pieces import LINE, Pieces, pieces
+from projections.searching.pieces import LINE, Pieces, is_inside_form, pieces
 from projections.searching.pinyin import Reading, readings
 
 LONGEST = 200
@@ -58,6 +58,11 @@ class Asked:
     """It is in a line as one, or a line sounds like the whole of it."""
 
     @property
+    def is_common(self) -> bool:
+        """Whether nothing is asked for but what is inside of legal forms as well."""
+        return all(is_inside_form(term[0].text) for term in self.terms)
+
+    @property
     def is_of_legal_forms(self) -> bool:
         """Whether nothing is asked for but what an index does not know."""
         return all(not without_legal_forms(part.text) for term in self.terms for part in term)
@@ -77,10 +82,16 @@ def asked(typed: str) -> Asked | None:
     spoken = tuple(_spoken(r, of_line=True) for r in readings(whole))
     return Asked(
         tuple(_term(word) for word in _telling(words)),
-        tuple(_part(f"{LINE}{line}{LINE}") for line in lines),
+        tuple(p for p in (_part(f"{LINE}{line}{LINE}") for line in lines) if _is_telling(p)),
         (_part(LINE + name),),
         (_part(whole), *spoken),
     )
+
+
+def _is_telling(part: Part) -> bool:
+    """Whether the index knows more of a line than its end, which most names share."""
+    whole = part.pieces.whole
+    return not whole or any(p.startswith(LINE) or not p.endswith(LINE) for p in whole)
 
 
 def _forms(name: str) -> bool:

@@ -4,7 +4,7 @@
 more: through them a search as of a day finds by today's index what was called otherwise then.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from operator import attrgetter
 from typing import Any, get_args, get_origin
@@ -23,6 +23,8 @@ FORMAT = (1, version("pypinyin"), version("opencc"), LEGAL_FORMS)
 the tables are then made anew."""
 HIDDEN: dict[str, Any] = {"found_by": str | None, "was_found_by": str | None}
 """Fields of a searched row that are in its tables, and in no answer."""
+MOST_NOW, MOST_BEFORE = 45_000, 30_000
+"""Characters of either; what is beyond is not found. A ``tsvector`` has no room for more."""
 _LONGEST_NAME = 300
 """Characters; a longer text is not looked for by its sound."""
 
@@ -84,9 +86,9 @@ class Searched:
         if self._values(after) == self._values(before):
             return
         lines = tuple(dict.fromkeys(line for n in self.kinds for line in self.lines(after, n)))
-        known = (*_lines(before.was_found_by), *_lines(before.found_by))
+        known = (*_lines(before.found_by), *_lines(before.was_found_by))
         gone = dict.fromkeys(line for line in known if line not in lines)
-        after.found_by, after.was_found_by = _text(lines), _text(tuple(gone))
+        after.found_by, after.was_found_by = _text(lines, MOST_NOW), _text(gone, MOST_BEFORE)
 
     def lines(self, row: Any, name: str) -> Iterator[str]:
         """The lines of one field."""
@@ -106,5 +108,5 @@ def _lines(text: str | None) -> list[str]:
     return [] if text is None else text[1:-1].split(LINE)
 
 
-def _text(lines: tuple[str, ...]) -> str | None:
-    return f"{LINE}{LINE.join(lines)}{LINE}" if lines else None
+def _text(lines: Collection[str], most: int) -> str | None:
+    return f"{LINE}{LINE.join(lines)[:most]}{LINE}" if lines else None

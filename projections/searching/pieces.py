@@ -29,25 +29,37 @@ class Pieces:
 
 def pieces(part: str) -> Pieces:
     """By what texts are found that the part is in."""
-    whole = list(dict.fromkeys(_whole(part)))
-    useful = [p for p in whole if p not in LEGAL_PAIRS]
-    if whole and all(a + b in LEGAL_PAIRS for a, b in pairwise(part)):
-        useful = whole  # Known from where the same characters are no legal form.
-    if not useful:
+    whole = list(_whole(part))
+    if not is_inside_form(part):  # Else known from where the same signs are no legal form.
+        whole = [(at, piece) for at, piece in whole if piece not in LEGAL_PAIRS]
+    if not whole:
         return Pieces((), (_beginning(part),))
-    step = -(-len(useful) // _MOST)
-    return Pieces(tuple(useful[::step]))
+    return Pieces(tuple(dict.fromkeys(_apart(whole)))[:_MOST])
 
 
-def _whole(part: str) -> Iterator[str]:
-    """The pieces that do not depend on what comes behind the part."""
+def is_inside_form(part: str) -> bool:
+    """Whether a part can be a part of a legal form."""
+    return len(part) > 1 and all(a + b in LEGAL_PAIRS for a, b in pairwise(part))
+
+
+def _apart(whole: list[tuple[int, str]]) -> Iterator[str]:
+    """The last piece, and those before it that do not overlap: more would find no less."""
+    end = 0
+    for at, piece in whole:
+        if at >= end or (at, piece) == whole[-1]:
+            end = at + len(piece)
+            yield piece
+
+
+def _whole(part: str) -> Iterator[tuple[int, str]]:
+    """The pieces that do not depend on what comes behind the part, and where they are."""
     for at, first in enumerate(part[:-1]):
         piece = part[at : at + (3 if first.isascii() else 2)]
         if piece[1] == LINE:
             piece = piece[:2]
         is_cut = len(piece) == 3 and piece[1:] in LEGAL_PAIRS
         if piece != LINE * 2 and not is_cut and (len(piece) == 3 or _is_closed(piece)):
-            yield piece
+            yield at, piece
 
 
 def _is_closed(piece: str) -> bool:

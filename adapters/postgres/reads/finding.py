@@ -16,9 +16,10 @@ from projections.searching.pieces import Pieces
 
 FIRST, ANY = ("exact", "beginning", "newest"), ("any",)
 """Ways of finding."""
-NEWEST = 5_000
-MOST = 20_000
-"""So many matches of a kind are ranked; a term that has more has filled the list before."""
+NEWEST = 20_000
+MOST = {"exact": 200, "beginning": 1_000, "any": 5_000}
+"""So many matches of a kind are ranked, whatever more there are. A term with more matches than that
+in all has filled the list from the newest rows before."""
 
 _INDEXED = """(SELECT {kind} AS kind, id, {rank} AS rank FROM (
     SELECT id, found_by FROM {rows} AS rows WHERE {found} LIMIT {most}) AS candidates
@@ -30,6 +31,7 @@ _SINCE = (
     " '00000000-0000-0000-0000-000000000000')"
 )
 _AMONG = "SELECT id FROM {} AS rows WHERE {} @@ {}"
+_COLUMNS = sql.SQL("today.id, today.found_by, today.was_found_by")
 _PIECES = pieces(sql.Identifier("rows"))
 
 
@@ -84,9 +86,12 @@ class Finding:
         is_now = isinstance(self._wanted.moment, Now)
         now = _Once(self._rows(row)) if is_now else None
         for way in ways:
+            is_known = all(self._terms[way][0]) if way != "newest" else True
+            if not is_known or (way in FIRST[:2] and self._wanted.asked.is_common):
+                continue  # Nearly every line that ends so would have to be looked at.
             if way != "newest":
                 yield self._indexed(kind, row, way, now)
-            elif is_now or self._wanted.asked.is_of_legal_forms:
+            elif is_now or self._wanted.asked.is_common:
                 # Those of today say nothing of another day, but legal forms have no other way.
                 yield self._look(kind, row, now)
 
@@ -108,7 +113,7 @@ class Finding:
             rank=self._rank,
             rows=rows,
             found=found,
-            most=sql.Literal(MOST),
+            most=sql.Literal(MOST[way]),
             limit=self._limit,
         )
 
@@ -128,7 +133,13 @@ class Finding:
     def _rows(self, row: type[Row], among: sql.Composable | None = None) -> sql.Composable:
         wanted = self._wanted
         return relation(
-            row, wanted.scope, wanted.moment, self.bindings, all=wanted.all, among=among
+            row,
+            wanted.scope,
+            wanted.moment,
+            self.bindings,
+            all=wanted.all,
+            among=among,
+            only=_COLUMNS,
         )
 
     # Conditions on a row's text
@@ -137,6 +148,8 @@ class Finding:
         return sql.SQL(" AND ").join(self._any(term) for term in terms)
 
     def _any(self, term: Term) -> sql.Composable:
+        if not term:
+            return sql.SQL("false")
         return sql.SQL("({})").format(sql.SQL(" OR ").join(self._has(part) for part in term))
 
     def _has(self, part: Part) -> sql.Composable:

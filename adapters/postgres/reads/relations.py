@@ -37,12 +37,13 @@ def relation(
     *,
     all: bool = False,
     among: sql.Composable | None = None,
+    only: sql.Composable | None = None,
 ) -> sql.Composable:
     """A subselect of the rows of a table that the asker may see, as they were at the moment.
 
     Without ``all`` those are left out that are archived, merged into others or withdrawn. Of a
     merged row, ``merged_into`` is the last in the chain. ``among``: a select of ids beyond which
-    nothing of another moment need be looked for.
+    nothing of another moment need be looked for. ``only``: columns of ``today``, instead of all.
     """
     conditions = [] if all else hiding(row)
     if isinstance(moment, Now):
@@ -54,7 +55,7 @@ def relation(
         conditions += visible_today(row, scope)
     where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
     select = sql.SQL("(SELECT {} FROM {} AS today WHERE {})")
-    return select.format(_columns(row, moment, bindings), source, where)
+    return select.format(only or _columns(row, moment, bindings), source, where)
 
 
 def hiding(row: type[Row]) -> list[sql.Composable]:

@@ -13,10 +13,6 @@ from psycopg import sql
 from projections.searching.characters import LEGAL_FORMS
 from projections.searching.lines import FORMAT
 
-DIGEST = sha256(json.dumps(FORMAT).encode()).hexdigest()[:8]
-"""Changes whenever the same values come to other lines or pieces."""
-_CUT = sql.Identifier("backstory", f"pieces_{DIGEST}")
-"""Each format has a function of its own: tables of an earlier release go on with theirs."""
 _THERE = "SELECT to_regproc(%s) IS NOT NULL"
 _INSTALLING = "SELECT pg_advisory_xact_lock(16979, 8)"
 _HOLE = "\x01"
@@ -33,13 +29,17 @@ DECLARE
 BEGIN
     RETURN array_to_tsvector((
         SELECT array_agg(CASE
-            WHEN a >= U&'\\0080' OR b = E'\\n' OR c IS NULL OR c = {hole} THEN a || b
+            WHEN ascii(a) > 127 OR b = E'\\n' OR c IS NULL OR c = {hole} THEN a || b
             ELSE a || b || c END)
         FROM unnest(signs, signs[2:], signs[3:]) AS sign (a, b, c)
         WHERE b IS NOT NULL AND a <> {hole} AND b <> {hole} AND NOT (a = E'\\n' AND b = E'\\n')
     ));
 END $$
 """
+DIGEST = sha256(json.dumps([FORMAT, _FUNCTION]).encode()).hexdigest()[:8]
+"""Changes whenever the same values come to other lines or pieces."""
+_CUT = sql.Identifier("backstory", f"pieces_{DIGEST}")
+"""Each format has a function of its own: tables of an earlier release go on with theirs."""
 # Few entries wait to be put in their places: a search reads through all that do.
 _INDEX = "CREATE INDEX ON {} USING gin ({}) WITH (gin_pending_list_limit = 256)"
 
