@@ -116,7 +116,7 @@ def test_an_index_is_never_asked_for_the_inside_of_a_legal_form_alone() -> None:
     assert pieces("限公").whole == ("限公",)
     assert pieces("a有限").beginnings == ("a有",)
     assert pieces("华").beginnings == ("华",)
-    assert pieces("\nkh20").whole == ("\nkh", "h20")
+    assert pieces("\nkh20").whole == ("\nkh", "kh2", "h20")
 
 
 def test_no_line_is_asked_for_by_the_end_that_most_names_share() -> None:

@@ -13,7 +13,7 @@ from projections.searching.characters import LEGAL_PAIRS
 
 LINE = "\n"
 """Stands before, between and behind the lines of a text."""
-_MOST = 16
+_FEW, _MOST = 6, 16
 """So many pieces find what a long text is part of; the others would only cost time."""
 
 
@@ -43,10 +43,10 @@ def is_inside_form(part: str) -> bool:
 
 
 def _apart(whole: list[tuple[int, str]]) -> Iterator[str]:
-    """The last piece, and those before it that do not overlap: more would find no less."""
+    """Of many, the last and those before it that do not overlap: all would find hardly less."""
     end = 0
     for at, piece in whole:
-        if at >= end or (at, piece) == whole[-1]:
+        if len(whole) <= _FEW or at >= end or (at, piece) == whole[-1]:
             end = at + len(piece)
             yield piece
 
