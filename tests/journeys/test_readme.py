@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 from tests.faults.test_kill_service import serving
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+VISIT = ("2026-11-26T", "{}-11-26T"), ("2026年11月26日", "{}年11月26日")
+"""The afternoon's visit, which must lie ahead: read a year later it would be overdue."""
+for _said, _ahead in VISIT:
+    README = README.replace(_said, _ahead.format(date.today().year + 1))
 MARK = "--8<--"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 UNTIL_LEVEL = (
