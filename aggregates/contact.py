@@ -105,5 +105,8 @@ class Contact(Archivable, Revertible, Attachable, Distinguishable, Aggregate):
         if not self.is_retired:
             self.record(self.Retired())
 
+    def out_of_use(self) -> str | None:
+        return "reference-retired" if self.is_retired else super().out_of_use()
+
     def require_current(self) -> None:
         self.require(not self.is_retired, ContactRetired)

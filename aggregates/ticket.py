@@ -8,9 +8,11 @@ from pydantic import Field
 from aggregates.archive import Archivable
 from aggregates.attachment import Attachable
 from aggregates.base import Aggregate
+from aggregates.comment import Commentable
 from aggregates.errors import Rejected
 from aggregates.events import Created, Event
 from aggregates.interaction import Interactive
+from aggregates.revert import Revertible
 from aggregates.values import (
     BusinessInstant,
     Code,
@@ -72,6 +74,10 @@ class TicketClosed(Rejected):
     """The ticket is closed."""
 
 
+class ContactOfOtherCustomer(Rejected):
+    """The contact is one of another customer than the ticket's."""
+
+
 class TicketDetails(Value):
     """What may be known of a ticket beside customer, subject, kind and priority."""
 
@@ -92,14 +98,16 @@ class TicketDetails(Value):
     custom: Custom | None = None
 
 
-class Ticket(Archivable, Attachable, Interactive, Aggregate):
+class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggregate):
     SERIES = "GD"
+    KEPT = frozenset({"status", "score", "comment"})
 
     status: Status = "pending"
     subject: str
     kind: str | None = None
     priority: str | None = None
     customer_id: UUID | None = None
+    contact_id: UUID | None = None
     owner_id: UUID | None = None
     score: int | None = None
     comment: FreeText | None = None
@@ -140,16 +148,6 @@ class Ticket(Archivable, Attachable, Interactive, Aggregate):
     class Resumed(Event):
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.status = "in_progress"
-
-    class Commented(Event):
-        text: FreeText
-        internal: bool = False
-        """Whether only staff may read it."""
-        author_id: UUID | None = None
-        """The contact who wrote it; None: one of us."""
-
-        def apply(self, aggregate: "Ticket") -> None:
-            """What is said changes nothing."""
 
     class Escalated(Event):
         reason: FreeText | None = None
@@ -203,13 +201,15 @@ class Ticket(Archivable, Attachable, Interactive, Aggregate):
             else:
                 aggregate.take_up_again(self.status)
 
-    def open(self, **details: Any) -> None:
+    def open(self, *, contact_is_theirs: bool = True, **details: Any) -> None:
         """Enter the ticket; it waits for somebody to take it up."""
+        self.require(contact_is_theirs, ContactOfOtherCustomer)
         self.record(self.Opened(**{k: v for k, v in details.items() if v is not None}))
 
-    def change_details(self, **details: Any) -> None:
+    def change_details(self, *, contact_is_theirs: bool = True, **details: Any) -> None:
         """Correct or complete what is known."""
         self.require_not_closed()
+        self.require(contact_is_theirs, ContactOfOtherCustomer)
         self.record_changes(self.DetailsChanged, **details)
 
     def change_priority(self, priority: str) -> None:
@@ -219,9 +219,12 @@ class Ticket(Archivable, Attachable, Interactive, Aggregate):
     def assign(self, owner_id: UUID) -> None:
         self.record_changes(self.Assigned, owner_id=owner_id)
 
-    def move(self, customer_id: UUID, contact_id: UUID | None = None) -> None:
+    def move(
+        self, customer_id: UUID, contact_id: UUID | None = None, *, contact_is_theirs: bool = True
+    ) -> None:
         """Put it under another customer; the contact is one of that customer's, or nobody."""
         self.require_not_closed()
+        self.require(contact_is_theirs, ContactOfOtherCustomer)
         if customer_id != self.customer_id:
             self.record(self.Moved(customer_id=customer_id, contact_id=contact_id))
 
@@ -238,11 +241,6 @@ class Ticket(Archivable, Attachable, Interactive, Aggregate):
     def resume(self) -> None:
         self.require_status(("waiting",), TicketNotWaiting)
         self.record(self.Resumed())
-
-    def say(self, text: str, *, internal: bool = False, author_id: UUID | None = None) -> None:
-        """Add a comment, in whatever status it is."""
-        said = _said(author_id=author_id, internal=internal or None)
-        self.record(self.Commented(text=text, **said))
 
     def escalate(self, reason: str | None = None, to_id: UUID | None = None) -> None:
         """Bring it before somebody who decides more."""

@@ -95,6 +95,9 @@ class User(Aggregate):
         self.require(key_name in dict(self.api_keys), NoSuchApiKey)
         self.record(self.ApiKeyRevoked(key_name=key_name))
 
+    def out_of_use(self) -> str | None:
+        return super().out_of_use() if self.is_active else "reference-retired"
+
     def reservations(self) -> Iterable[Reservation]:
         yield from super().reservations()
         yield Reservation("login", self.login, LoginTaken)

@@ -18,6 +18,11 @@ B = TypeVar("B", bound=Aggregate)
 class Known(Protocol):
     """What a command may find out about other records before it is handled."""
 
+    @property
+    def is_import(self) -> bool:
+        """Whether an import asks: it records what was, whether or not it should have been."""
+        ...
+
     def get(self, kind: type[B], id: UUID) -> B:
         """The record as it is now. Raises NotFound."""
         ...

@@ -14,6 +14,8 @@ from commands.ports import Keys, Lookups, NeedsIO
 from commands.repository import REFERENCE_SECONDS, Repository
 from commands.requests import IMPORT, Caller
 
+RETIRED = "reference-retired"
+
 
 class Directory:
     """Checks what commands refer to, against the log. Thread-safe."""
@@ -110,6 +112,8 @@ class _Look:
     def _check_reference(self, name: str, ref: Ref, id: UUID) -> None:
         record = self._directory.refer(ref, id, self._max_age, self._offline)
         wrong = "reference-unknown" if record is None else record.out_of_use()
+        if wrong == RETIRED and self._is_import:  # It names who was there then.
+            wrong = None
         if record is None or wrong is not None:
             self.errors.append(FieldError(name, wrong or "", id=str(id)))
         else:

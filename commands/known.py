@@ -7,6 +7,7 @@ from uuid import UUID
 from aggregates.base import Aggregate
 from aggregates.errors import NotFound, kebab
 from aggregates.merge import MOST_LISTED, Made, Mergeable
+from commands.base import Known
 from commands.ports import EventLog, NeedsIO
 from commands.repository import Repository
 
@@ -23,8 +24,10 @@ class Knowledge:
         *,
         fresh: bool = False,
         offline: bool = False,
+        is_import: bool = False,
     ) -> None:
         self._log, self._repository = log, repository
+        self.is_import = is_import
         self._max_age, self._offline = (0.0 if fresh else None), offline
 
     def get(self, kind: type[A], id: UUID) -> A:
@@ -48,7 +51,7 @@ class Knowledge:
             raise NeedsIO
 
 
-def survivor(known: Knowledge, kind: type[Aggregate], id: UUID) -> UUID:
+def survivor(known: Known, kind: type[Aggregate], id: UUID) -> UUID:
     """Who goes on for a record: itself, or whoever it was merged into in the end."""
     if not issubclass(kind, Mergeable):
         return id

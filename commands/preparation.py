@@ -94,7 +94,10 @@ class Preparation:
         if command.CREATES and meta.incomplete:
             aggregate.incomplete = meta.incomplete
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
-        known = Knowledge(self._log, self._repository, fresh=fresh, offline=offline)
+        is_import = caller.origin == IMPORT
+        known = Knowledge(
+            self._log, self._repository, fresh=fresh, offline=offline, is_import=is_import
+        )
         try:
             children = handled(command, aggregate, known)
         except CustomerMerged as refusal:

@@ -3,12 +3,28 @@
 from typing import Annotated
 from uuid import UUID
 
+from aggregates.customer import Customer
 from aggregates.ticket import Score, Status, Ticket, TicketDetails
 from aggregates.values import Code, CodeText, FreeText, Ref, Text, left_out
-from commands.base import Changes, Creates
+from commands.base import Changes, Command, Creates, Known
+from commands.known import survivor
 
 KindCode = Annotated[CodeText, Code("ticket_kind")]
 PriorityCode = Annotated[CodeText, Code("priority")]
+
+
+def is_theirs(command: Command[Ticket], customer_id: UUID | None, known: Known) -> bool:
+    """Whether the contact that a command names is one of the customer, or of one merged into it.
+
+    Of what an import records nobody is asked whether it should have been so.
+    """
+    contact = command.referred.get("contact_id")
+    if contact is None or customer_id is None or known.is_import:
+        return True
+    if contact.customer_id is None:
+        return False
+    of, asked = (survivor(known, Customer, id) for id in (contact.customer_id, customer_id))
+    return of == asked
 
 
 class OpenTicket(TicketDetails, Creates[Ticket]):
@@ -20,8 +36,11 @@ class OpenTicket(TicketDetails, Creates[Ticket]):
     priority: PriorityCode
     owner_id: Annotated[UUID, Ref("User")] | None = None
 
+    def gather(self, ticket: Ticket, known: Known, /) -> bool:
+        return is_theirs(self, self.customer_id, known)
+
     def handle(self, ticket: Ticket, /) -> None:
-        ticket.open(**self.given())
+        ticket.open(contact_is_theirs=self.gathered, **self.given())
 
 
 class ChangeTicketDetails(TicketDetails, Changes[Ticket]):
@@ -31,8 +50,12 @@ class ChangeTicketDetails(TicketDetails, Changes[Ticket]):
     subject: Text = left_out()
     kind: KindCode = left_out()
 
+    def gather(self, ticket: Ticket, known: Known, /) -> bool:
+        is_named_already = self.contact_id == ticket.contact_id
+        return is_named_already or is_theirs(self, ticket.customer_id, known)
+
     def handle(self, ticket: Ticket, /) -> None:
-        ticket.change_details(**self.given())
+        ticket.change_details(contact_is_theirs=self.gathered, **self.given())
 
 
 class ChangeTicketPriority(Changes[Ticket]):
@@ -60,8 +83,11 @@ class MoveTicket(Changes[Ticket]):
     contact_id: Annotated[UUID, Ref("Contact")] | None = None
     """Who asks there; None: nobody is named."""
 
+    def gather(self, ticket: Ticket, known: Known, /) -> bool:
+        return is_theirs(self, self.customer_id, known)
+
     def handle(self, ticket: Ticket, /) -> None:
-        ticket.move(self.customer_id, self.contact_id)
+        ticket.move(self.customer_id, self.contact_id, contact_is_theirs=self.gathered)
 
 
 class StartTicket(Changes[Ticket]):
@@ -85,20 +111,6 @@ class ResumeTicket(Changes[Ticket]):
 
     def handle(self, ticket: Ticket, /) -> None:
         ticket.resume()
-
-
-class CommentTicket(Changes[Ticket]):
-    """Add a comment to a ticket, for the customer or for staff only."""
-
-    MERGES = True
-    text: FreeText
-    internal: bool = False
-    """Whether only staff may read it."""
-    author_id: Annotated[UUID, Ref("Contact")] | None = None
-    """The contact who wrote it; None: one of us."""
-
-    def handle(self, ticket: Ticket, /) -> None:
-        ticket.say(**self.given())
 
 
 class EscalateTicket(Changes[Ticket]):

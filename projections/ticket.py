@@ -48,7 +48,7 @@ class TicketRow(Row, table="tickets", details=TicketDetails):
     callback_note: str | None = None
 
 
-tickets = Projection(TicketRow, Ticket, revision=2)
+tickets = Projection(TicketRow, Ticket, revision=3)
 
 
 @tickets.on(Ticket.Opened)
@@ -126,7 +126,8 @@ def rated(row: TicketRow, event: Ticket.Rated) -> TicketRow:
 
 
 @tickets.on(Ticket.DetailsChanged)
-def details_changed(row: TicketRow, event: Ticket.DetailsChanged) -> TicketRow:
+@tickets.on(Ticket.Reverted)
+def details_changed(row: TicketRow, event: Event) -> TicketRow:
     return with_callback(row)
 
 

@@ -67,6 +67,8 @@ def cny(amount: str) -> Money:
 class Neighbours:
     """What a command can find out of other records: those given, else one without a history."""
 
+    is_import = False
+
     def __init__(self, own: Sequence[Event], *others: Aggregate) -> None:
         self._own, self._others = own, {other.id: other for other in others}
         self.made: tuple[Made, ...] = ()

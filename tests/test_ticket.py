@@ -7,10 +7,13 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from adapters import registry
+from aggregates.customer import Customer
 from aggregates.errors import Rejected
 from aggregates.events import Event
 from aggregates.ticket import (
     LEADS,
+    ContactOfOtherCustomer,
     Status,
     Ticket,
     TicketClosed,
@@ -28,7 +31,6 @@ from commands.ticket import (
     ChangeTicketDetails,
     ChangeTicketPriority,
     CloseTicket,
-    CommentTicket,
     CompleteTicket,
     EscalateTicket,
     MoveTicket,
@@ -43,7 +45,10 @@ from commands.ticket import (
 )
 from tests.spec import Given, given
 
-CUSTOMER, OTHER, CONTACT, CLERK = (UUID(int=n) for n in range(1, 5))
+CUSTOMER, OTHER, CLERK = (UUID(int=n) for n in range(1, 4))
+CONTACT, OTHERS_CONTACT = CUSTOMER, OTHER
+"""Here a contact belongs to the customer of the same id."""
+registry.load()
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 OPENED = Ticket.Opened(
@@ -182,9 +187,24 @@ def test_details_and_priority_change_until_it_is_closed() -> None:
 def test_it_moves_with_the_contact_that_is_named_there_or_none() -> None:
     moved = Ticket.Moved(customer_id=OTHER, contact_id=None)
     at("waiting").when(MoveTicket(customer_id=OTHER)).then(moved).leaves(contact_id=None)
-    named = Ticket.Moved(customer_id=OTHER, contact_id=CONTACT)
-    at("pending").when(MoveTicket(customer_id=OTHER, contact_id=CONTACT)).then(named)
+    named = Ticket.Moved(customer_id=OTHER, contact_id=OTHERS_CONTACT)
+    at("pending").when(MoveTicket(customer_id=OTHER, contact_id=OTHERS_CONTACT)).then(named)
     at("pending").when(MoveTicket(customer_id=CUSTOMER)).changes_nothing()
+
+
+def test_a_contact_is_one_of_the_tickets_customer_or_of_one_merged_into_it() -> None:
+    told: dict[str, Any] = {"subject": "x", "kind": "request", "priority": "normal"}
+    others = OpenTicket(customer_id=CUSTOMER, contact_id=OTHERS_CONTACT, **told)
+    details = ChangeTicketDetails(contact_id=OTHERS_CONTACT)
+    move = MoveTicket(customer_id=OTHER, contact_id=CONTACT)
+    given().when(others).rejects(ContactOfOtherCustomer)
+    at("pending").when(details).rejects(ContactOfOtherCustomer)
+    at("pending").when(move).rejects(ContactOfOtherCustomer)
+    merged = Customer(OTHER)
+    merged.merged_into = CUSTOMER
+    changed = Ticket.DetailsChanged(contact_id=OTHERS_CONTACT)
+    at("pending").beside(merged).when(details).then(changed)
+    given(OPENED, changed).when(details).changes_nothing()
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -192,8 +212,9 @@ def test_whatever_its_status_it_is_assigned_commented_and_called_back_about(stat
     at(status).when(AssignTicket(owner_id=OTHER)).then(Ticket.Assigned(owner_id=OTHER))
     at(status).when(AssignTicket(owner_id=CLERK)).changes_nothing()
     said = Ticket.Commented(text="已联系", internal=True)
-    at(status).when(CommentTicket(text="已联系", internal=True)).then(said).leaves(status=status)
-    at(status).when(CommentTicket(text="已联系")).then(Ticket.Commented(text="已联系"))
+    comment = COMMANDS["tickets/comment"].model_validate
+    at(status).when(comment({"text": "已联系", "internal": True})).then(said).leaves(status=status)
+    at(status).when(comment({"text": "已联系"})).then(Ticket.Commented(text="已联系"))
     told = Ticket.CallbackRecorded(satisfied=False, note="还在响")
     at(status).when(RecordTicketCallback(satisfied=False, note="还在响")).then(told)
 

@@ -245,3 +245,95 @@ def test_tickets_are_found_by_status_owner_and_callback_due(service: Service) ->
     assert found(status="waiting") == [waiting.id]
     assert found(callback="due", **{"callback_due_at.lt": "2025-01-01"}) == [called.id]
     assert found(status="closed") == []
+
+
+def refused(service: Service, path: str, body: dict[str, Any], status: int) -> dict[str, Any]:
+    answer = service.post(path, body, accept_language="zh")
+    assert answer.status_code == status, answer.text
+    problem: dict[str, Any] = answer.json()
+    return problem
+
+
+def test_a_contact_is_added_moved_and_retired_and_then_named_no_more(service: Service) -> None:
+    acme, other = service.customer(), service.customer()
+    wang = service.made(
+        "contacts/add", {"customer_id": acme, "name": "王芳", "birthday": "1980-02-29"}
+    )
+    path, asked = (
+        f"contacts/{wang['id']}",
+        {"subject": "x", "kind": "request", "priority": "normal"},
+    )
+    theirs = {**asked, "customer_id": acme, "contact_id": wang["id"]}
+    others = {**asked, "customer_id": other, "contact_id": wang["id"]}
+    ticket = service.made("tickets/open", theirs)["id"]
+    assert refused(service, "tickets/open", others, 409)["type"].endswith(
+        "contact-of-other-customer"
+    )
+    [error] = refused(service, f"{path}/change-details", {"phone": "13900000001"}, 422)["errors"]
+    assert error["field"] == "meta.reason"
+    service.made(f"{path}/change-details", {"phone": "13900000001", "meta": {"reason": "换了号码"}})
+    service.made(f"{path}/move", {"customer_id": other})
+    service.made("tickets/open", others)
+    assert (
+        refused(service, "tickets/open", theirs, 409)["detail"]
+        == "工单的联系人必须是该工单客户的联系人。"
+    )
+    service.made(f"tickets/{ticket}/change-details", {"contact_id": wang["id"], "product": "M-200"})
+    position = service.made(f"{path}/retire")["position"]
+    [error] = refused(service, "tickets/open", others, 422)["errors"]
+    assert error["field"] == "contact_id"
+    assert "已停用" in error["message"]
+    assert (
+        refused(service, f"{path}/change-details", {"role": "顾问"}, 409)["title"] == "联系人已停用"
+    )
+    row = service.client.get(f"/v1/contacts/{wang['id']}", params={"after": position}).json()
+    told_of_her = {"customer_id": other, "retired": True, "birthday": "1980-02-29"}
+    assert told(row, *told_of_her) == told_of_her
+
+
+def test_nobody_is_given_to_a_user_who_is_gone(service: Service) -> None:
+    gone = user(service, "desk.gone", "何去")
+    service.made(f"users/{gone}/disable")
+    desk = Desk(service)
+    [error] = refused(service, f"tickets/{desk.id}/assign", {"owner_id": gone}, 422)["errors"]
+    assert error["field"] == "owner_id"
+
+
+def test_a_contact_of_a_customer_that_was_merged_is_one_of_the_survivor(service: Service) -> None:
+    loser, survivor = service.customer(), service.customer()
+    wang = service.made("contacts/add", {"customer_id": loser, "name": "王芳"})["id"]
+    service.made(f"customers/{loser}/merge", {"into_id": survivor})
+    desk = Desk(service, customer_id=survivor, contact_id=wang)
+    assert desk.row()["contact_id"] == wang
+
+
+def test_comments_are_a_list_of_their_own_and_never_conflict(service: Service) -> None:
+    acme = service.customer()
+    wang = service.made("contacts/add", {"customer_id": acme, "name": "王芳"})["id"]
+    desk = Desk(service, customer_id=acme)
+    path = f"tickets/{desk.id}/comment"
+    service.made(path, {"text": "还没好"}, if_match='"1"')
+    service.made(path, {"text": "先查", "internal": True}, if_match='"1"')
+    last = service.made(path, {"text": "我在等", "author_id": wang}, if_match='"1"')
+    query = {"about_id": desk.id, "after": last["position"], "sort": "position"}
+    items = service.client.get("/v1/comments", params=query).json()["items"]
+    assert [told(i, "text", "internal", "author_id") for i in items] == [
+        {"text": "还没好", "internal": False, "author_id": None},
+        {"text": "先查", "internal": True, "author_id": None},
+        {"text": "我在等", "internal": False, "author_id": wang},
+    ]
+    assert {(i["customer_id"], i["about_kind"]) for i in items} == {(acme, "ticket")}
+    desk.position = last["position"]
+    assert desk.row()["comments"] == 3
+
+
+def test_what_was_changed_of_a_ticket_is_taken_back_but_not_its_course(service: Service) -> None:
+    desk = Desk(service)
+    desk.do("change-details", kind="consultation", product="M-200")
+    desk.do("start")
+    done_at = desk.do("complete", solution="换了主板")
+    assert desk.row()["callback"] is None
+    desk.position = service.made(f"tickets/{desk.id}/revert", {"to_version": 1})["position"]
+    expected = {"kind": "complaint", "product": None, "status": "completed", "callback": "due"}
+    assert told(desk.row(), *expected) == expected
+    assert desk.row()["callback_due_at"] == done_at + timedelta(days=2)

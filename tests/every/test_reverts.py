@@ -16,11 +16,21 @@ from tests.spec import Neighbours
 KEPT = {*Row.__annotations__, "retired", "was_found_by", "reminded_at", "closed_at"}
 KEPT -= {"number"}
 """Of rows: what a revert leaves as it is, beside the state that it leaves."""
+COURSE = {
+    "tickets": {
+        *("status", "waits_for", "solution", "opened_at", "started_at", "first_response_at"),
+        *("completed_at", "closed_at", "reopened", "escalated", "escalated_to_id", "comments"),
+        *("last_comment_at", "rating", "rating_comment", "callback", "callback_due_at"),
+        *("callback_at", "callback_satisfied", "callback_note", "callback_task_id"),
+    }
+}
+"""Table → what its records went through: that did happen, whatever is taken back."""
 
 
-def told(row: object, of: type[Aggregate]) -> dict[str, object]:
-    """What a row says of its record, beyond that it exists and is in use."""
+def told(row: Row, of: type[Aggregate]) -> dict[str, object]:
+    """What a row says of its record, beyond that it exists, is in use and went its way."""
     kept = KEPT.union(*(vars(base).get("KEPT", ()) for base in of.__mro__)) - {"number"}
+    kept |= COURSE.get(row.table, set())
     return {name: value for name, value in vars(row).items() if name not in kept}
 
 
