@@ -1,7 +1,7 @@
 """Opportunity: a sale that may come, from the first hint to won or lost."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from aggregates.archive import Archivable
@@ -9,6 +9,7 @@ from aggregates.attachment import Attachable
 from aggregates.base import Aggregate
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
+from aggregates.expense import Expensed
 from aggregates.interaction import Interactive
 from aggregates.revert import Revertible
 from aggregates.values import (
@@ -28,6 +29,9 @@ from aggregates.values import (
 
 SALES = "sales"
 """The pipeline an opportunity is in unless another is named."""
+
+
+Outcome = Literal["open", "won", "lost"]
 
 
 class OpportunityClosed(Rejected):
@@ -58,7 +62,7 @@ class OpportunityDetails(Value):
     custom: Custom | None = None
 
 
-class Opportunity(Archivable, Revertible, Attachable, Interactive, Aggregate):
+class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Aggregate):
     SERIES = "SJ"
     REVISION = 2
 
@@ -123,6 +127,27 @@ class Opportunity(Archivable, Revertible, Attachable, Interactive, Aggregate):
             aggregate.won_on = aggregate.lost_on = None
             aggregate.lost_reason = aggregate.note = None
 
+    class StatusRecorded(Event):
+        """What another system says of where it stands."""
+
+        stage: CodeText
+        outcome: Outcome
+        """What the stage means."""
+        irregular: bool = False
+        """Whether nobody here could have led it there."""
+        closed_on: BusinessDate | None = None
+        amount: Money | None = None
+        lost_reason: CodeText | None = None
+
+        def apply(self, aggregate: "Opportunity") -> None:
+            aggregate.close(self.stage, self.amount)
+            aggregate.is_closed = self.outcome != "open"
+            is_lost = self.outcome == "lost"
+            aggregate.won_on = self.closed_on if self.outcome == "won" else None
+            aggregate.lost_on = self.closed_on if is_lost else None
+            aggregate.lost_reason = self.lost_reason if is_lost else None
+            aggregate.note = None
+
     class Assigned(Event):
         owner_id: UUID
 
@@ -170,6 +195,21 @@ class Opportunity(Archivable, Revertible, Attachable, Interactive, Aggregate):
         assert self.last_open_stage is not None
         self.record(self.Reopened(stage=self.last_open_stage))
 
+    def record_status(self, stage: CodeEntry, **said: Any) -> None:
+        """Take over what another system says, whatever was before."""
+        irregular = not self.leads_to(stage)
+        known = {name: value for name, value in said.items() if value is not None}
+        outcome: Any = stage.type
+        self.record(
+            self.StatusRecorded(stage=stage.code, outcome=outcome, irregular=irregular, **known)
+        )
+
+    def leads_to(self, stage: CodeEntry) -> bool:
+        """Whether the rules would let somebody bring it from where it stands to this stage."""
+        if stage.pipeline != self.pipeline:
+            return False
+        return not self.is_closed or stage.code == self.last_open_stage
+
     def assign(self, owner_id: UUID) -> None:
         self.record_changes(self.Assigned, owner_id=owner_id)
 
@@ -185,6 +225,11 @@ class Opportunity(Archivable, Revertible, Attachable, Interactive, Aggregate):
         self.stage, self.is_closed = stage, True
         if amount is not None:
             self.amount = amount
+
+    def require_usable(self, verb: str) -> None:
+        super().require_usable(verb)
+        if verb == "record-expense":
+            self.require_not_closed()
 
     def require_not_closed(self) -> None:
         self.require(not self.is_closed, OpportunityClosed)

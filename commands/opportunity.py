@@ -81,6 +81,20 @@ class ReopenOpportunity(Changes[Opportunity]):
         opportunity.reopen()
 
 
+class RecordOpportunityStatus(Changes[Opportunity]):
+    """Take over where another system says that an opportunity stands."""
+
+    IMPORT_ONLY = True
+    stage: StageCode
+    closed_on: BusinessDate | None = None
+    """Of a won or lost one."""
+    amount: Money | None = None
+    lost_reason: Annotated[CodeText, Code("lost_reason")] | None = None
+
+    def handle(self, opportunity: Opportunity, /) -> None:
+        opportunity.record_status(self.resolved["stage"], **self.given("stage"))
+
+
 class AssignOpportunity(Changes[Opportunity]):
     """Make somebody the owner of an opportunity."""
 

@@ -25,7 +25,7 @@ class OpportunityRow(Row, table="opportunities", details=OpportunityDetails):
     note: str | None = None
 
 
-opportunities = Projection(OpportunityRow, Opportunity, revision=2)
+opportunities = Projection(OpportunityRow, Opportunity, revision=3)
 
 
 @opportunities.on(Opportunity.Advanced)
@@ -49,3 +49,14 @@ def lost(row: OpportunityRow, event: Opportunity.Lost) -> OpportunityRow:
 @opportunities.on(Opportunity.Reopened)
 def reopened(row: OpportunityRow, event: Opportunity.Reopened) -> OpportunityRow:
     return row.updated(won_on=None, lost_on=None, lost_reason=None, note=None)
+
+
+@opportunities.on(Opportunity.StatusRecorded)
+def status_recorded(row: OpportunityRow, event: Opportunity.StatusRecorded) -> OpportunityRow:
+    is_lost = event.outcome == "lost"
+    return row.updated(
+        won_on=event.closed_on if event.outcome == "won" else None,
+        lost_on=event.closed_on if is_lost else None,
+        lost_reason=event.lost_reason if is_lost else None,
+        note=None,
+    )

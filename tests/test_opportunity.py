@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from adapters import registry
 from aggregates.events import Event
 from aggregates.opportunity import (
     Opportunity,
@@ -24,6 +25,7 @@ from commands.opportunity import (
     LoseOpportunity,
     MoveOpportunity,
     OpenOpportunity,
+    RecordOpportunityStatus,
     ReopenOpportunity,
     RescheduleOpportunity,
     WinOpportunity,
@@ -31,6 +33,7 @@ from commands.opportunity import (
 from tests.spec import Given, cny, given
 
 CUSTOMER, OTHER_CUSTOMER, SELLER, OTHER_SELLER = (UUID(int=n) for n in range(1, 5))
+registry.load()
 DAY, NEXT_DAY = date(2026, 3, 14), date(2026, 3, 15)
 
 
@@ -315,3 +318,62 @@ def test_a_business_day_is_within_reason() -> None:
     for day in ("1899-12-31", "2200-01-01"):
         with pytest.raises(ValidationError):
             WinOpportunity.model_validate({"won_on": day})
+
+
+# What other systems say
+
+
+Stage = tuple[str, str]
+LEAD, PROPOSAL = ("lead", "open"), ("proposal", "open")
+WON_STAGE, LOST_STAGE = ("won", "won"), ("lost", "lost")
+
+
+@pytest.mark.parametrize(
+    ("before", "to", "irregular"),
+    [
+        ((), LEAD, False),
+        ((), WON_STAGE, False),
+        ((), LOST_STAGE, False),
+        ((WON,), PROPOSAL, False),
+        ((WON,), LEAD, True),
+        ((WON,), LOST_STAGE, True),
+        ((LOST,), LOST_STAGE, True),
+    ],
+)
+def test_an_import_records_any_stage_and_says_where_it_is_out_of_order(
+    before: tuple[Event, ...], to: Stage, irregular: bool
+) -> None:
+    stage, outcome = to
+    recorded = Opportunity.StatusRecorded.model_validate(
+        {"stage": stage, "outcome": outcome, "irregular": irregular}
+    )
+    asked = RecordOpportunityStatus(stage=stage, amount=None)
+    after = given(OPENED, *before).when(asked).then(recorded)
+    after.leaves(stage=stage, is_closed=outcome != "open", amount=cny("12000"))
+
+
+def test_a_stage_of_another_pipeline_is_recorded_too_but_out_of_order() -> None:
+    other = given(OPENED).and_code("stage", "renewal", pipeline="service", type="open")
+    recorded = Opportunity.StatusRecorded(stage="renewal", outcome="open", irregular=True)
+    other.when(RecordOpportunityStatus(stage="renewal")).then(recorded)
+
+
+def test_a_recorded_end_says_when_for_how_much_and_why() -> None:
+    lost = RecordOpportunityStatus(stage="lost", closed_on=DAY, lost_reason="not_recorded")
+    after = given(OPENED).when(lost).leaves(lost_on=DAY, lost_reason="not_recorded", won_on=None)
+    reopened = ReopenOpportunity()
+    given(OPENED, *after.aggregate.pending).when(reopened).then(
+        Opportunity.Reopened(stage="proposal")
+    )
+    won = RecordOpportunityStatus(stage="won", closed_on=DAY, amount=cny("9000"))
+    given(OPENED, LOST).when(won).leaves(
+        won_on=DAY, lost_on=None, lost_reason=None, amount=cny("9000"), last_open_stage="proposal"
+    )
+
+
+def test_expenses_are_recorded_while_it_is_open() -> None:
+    spent: dict[str, Any] = {"amount": cny("380.50"), "purpose": "客户来访用餐", "spent_on": DAY}
+    expense = COMMANDS["opportunities/record-expense"].model_validate(spent)
+    opened().when(expense).then(Opportunity.ExpenseRecorded(**spent)).leaves(amount=cny("12000"))
+    for closed in (WON, LOST):
+        given(OPENED, closed).when(expense).rejects(OpportunityClosed)
