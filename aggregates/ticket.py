@@ -1,5 +1,6 @@
 """Ticket: what a customer asks, complains of or needs done, from the first word to the rating."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from pydantic import Field
 
 from aggregates.archive import Archivable
 from aggregates.attachment import Attachable
-from aggregates.base import Aggregate
+from aggregates.base import Aggregate, derived
 from aggregates.comment import Commentable
 from aggregates.errors import Rejected
 from aggregates.events import Created, Event
@@ -39,6 +40,8 @@ LEADS: dict[Status, tuple[Status, ...]] = {
 """From each status, where a ticket may go."""
 COMPLAINT = "complaint"
 """The kind of ticket whose customer is called back once it is completed."""
+CALLED_BACK_WITHIN = timedelta(days=2)
+"""How long after a complaint is completed its customer is to be called back."""
 Score = Annotated[int, Field(ge=1, le=5)]
 
 
@@ -100,7 +103,7 @@ class TicketDetails(Value):
 
 class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggregate):
     SERIES = "GD"
-    KEPT = frozenset({"status", "score", "comment"})
+    KEPT = frozenset({"status", "score", "comment", "callback_task_id"})
 
     status: Status = "pending"
     subject: str
@@ -111,6 +114,7 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
     owner_id: UUID | None = None
     score: int | None = None
     comment: FreeText | None = None
+    callback_task_id: UUID | None = None
 
     class Opened(TicketDetails, Created):
         subject: Text
@@ -166,8 +170,21 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.status = "closed"
 
+    class CallbackRequired(Event):
+        """A complaint is completed: its customer is to be called back."""
+
+        callback_task_id: UUID
+        """The task that is planned for it."""
+        subject: Text
+        owner_id: UUID | None = None
+
+        def apply(self, aggregate: "Ticket") -> None:
+            aggregate.callback_task_id = self.callback_task_id
+
     class Reopened(Event):
         reason: FreeText
+        callback_task_id: UUID | None = None
+        """The task of the callback that nobody waits for any more."""
 
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.take_up_again("in_progress")
@@ -177,9 +194,12 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
         """Whether somebody answered."""
         satisfied: bool | None = None
         note: FreeText | None = None
+        callback_task_id: UUID | None = None
+        """The task that is done with it."""
 
         def apply(self, aggregate: "Ticket") -> None:
-            """Where it stands stays as it is."""
+            if self.reached:
+                aggregate.callback_task_id = None
 
     class Rated(Event):
         score: Score
@@ -248,9 +268,15 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
         self.record(self.Escalated(**_said(reason=reason, to_id=to_id)))
 
     def complete(self, solution: str) -> None:
-        """Say how it was solved."""
+        """Say how it was solved; who complained is to be called back."""
         self.require_status(IN_HAND, TicketNotInHand)
         self.record(self.Completed(solution=solution))
+        if self.kind == COMPLAINT:
+            task_id = derived(self.id, f"callback/{self.version}")
+            known = _said(owner_id=self.owner_id)
+            self.record(
+                self.CallbackRequired(callback_task_id=task_id, subject=self.subject, **known)
+            )
 
     def close(self) -> None:
         """Nothing more is to come of it."""
@@ -260,10 +286,14 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
     def reopen(self, reason: str) -> None:
         """Work on it again."""
         self.require_status(FINISHED, TicketNotFinished)
-        self.record(self.Reopened(reason=reason))
+        self.record(self.Reopened(reason=reason, **_said(callback_task_id=self.callback_task_id)))
 
-    def record_callback(self, **told: Any) -> None:
+    def record_callback(self, *, reached: bool = True, **told: Any) -> None:
         """Say what came of calling the customer back, in whatever status it is."""
+        if reached:
+            told |= _said(callback_task_id=self.callback_task_id)
+        else:
+            told["reached"] = False
         self.record(self.CallbackRecorded(**told))
 
     def rate(self, score: int, comment: str | None = None) -> None:
@@ -280,7 +310,7 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
     def take_up_again(self, status: Status) -> None:
         """Fold of what makes it unfinished: a rating was of what was done before."""
         if self.status in FINISHED:
-            self.score = self.comment = None
+            self.score = self.comment = self.callback_task_id = None
         self.status = status
 
     def require_status(self, allowed: tuple[Status, ...], rejection: type[Rejected]) -> None:

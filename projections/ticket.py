@@ -1,15 +1,13 @@
 """Tickets, as lists and the service desk show them."""
 
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
 from aggregates.events import Event
-from aggregates.ticket import COMPLAINT, FINISHED, Status, Ticket, TicketDetails
+from aggregates.ticket import CALLED_BACK_WITHIN, COMPLAINT, FINISHED, Status, Ticket, TicketDetails
+from aggregates.values import Ref
 from projections.base import Projection, Row
-
-CALLED_BACK_WITHIN = timedelta(days=2)
-"""How long after a complaint is completed its customer is to be called back."""
 
 
 class TicketRow(Row, table="tickets", details=TicketDetails):
@@ -43,12 +41,14 @@ class TicketRow(Row, table="tickets", details=TicketDetails):
     rating_comment: str | None = None
     callback: Literal["due", "done"] | None = None
     callback_due_at: datetime | None = None
+    callback_task_id: Annotated[UUID, Ref("Task")] | None = None
+    """The task that was planned for it."""
     callback_at: datetime | None = None
     callback_satisfied: bool | None = None
     callback_note: str | None = None
 
 
-tickets = Projection(TicketRow, Ticket, revision=3)
+tickets = Projection(TicketRow, Ticket, revision=5)
 
 
 @tickets.on(Ticket.Opened)
@@ -82,7 +82,7 @@ def closed(row: TicketRow, event: Ticket.Closed) -> TicketRow:
     return in_status(row, "closed", event)
 
 
-@tickets.on(Ticket.Reopened)
+@tickets.on(Ticket.Reopened, copies=False)
 def reopened(row: TicketRow, event: Ticket.Reopened) -> TicketRow:
     return in_status(row, "in_progress", event)
 
@@ -107,7 +107,12 @@ def escalated(row: TicketRow, event: Ticket.Escalated) -> TicketRow:
     )
 
 
-@tickets.on(Ticket.CallbackRecorded)
+@tickets.on(Ticket.CallbackRequired, copies=False)
+def callback_required(row: TicketRow, event: Ticket.CallbackRequired) -> TicketRow:
+    return row.updated(callback_task_id=event.callback_task_id)
+
+
+@tickets.on(Ticket.CallbackRecorded, copies=False)
 def callback_recorded(row: TicketRow, event: Ticket.CallbackRecorded) -> TicketRow:
     """Where nobody answered, the customer is still to be called; and so is one who was called
     before the ticket was completed."""
@@ -145,7 +150,7 @@ def in_status(row: TicketRow, status: Status, event: Event) -> TicketRow:
 
 _OF_THE_END = (
     *("solution", "completed_at", "closed_at", "rating", "rating_comment"),
-    *("callback", "callback_due_at"),
+    *("callback", "callback_due_at", "callback_task_id"),
 )
 """What is true of a ticket's end, and so no longer once it is worked on again."""
 

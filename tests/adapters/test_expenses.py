@@ -27,7 +27,7 @@ def test_expenses_are_listed_with_their_opportunity_and_customer(service: Servic
     service.made(path, spent("40", "2024-03-02", "USD", purpose="样品运费"), if_match='"1"')
     last = service.made(path, spent("-80.50", "2024-03-03"))
     query = {"about_id": id, "after": last["position"], "sort": "spent_on"}
-    items = service.client.get("/v1/expenses", params=query).json()["items"]
+    items = service.read("expenses", query)["items"]
     assert [(i["amount"]["amount"], i["amount"]["currency"], i["spent_on"]) for i in items] == [
         ("380.50", "CNY", "2024-03-01"),
         ("40.00", "USD", "2024-03-02"),
@@ -35,11 +35,9 @@ def test_expenses_are_listed_with_their_opportunity_and_customer(service: Servic
     ]
     assert {(i["customer_id"], i["about_kind"]) for i in items} == {(customer, "opportunity")}
     assert items[0]["created_at"].startswith("2024-03-01T15:59:59"), "the end of that day"
-    then = service.client.get("/v1/expenses", params={**query, "as_of": "2024-03-01"}).json()
+    then = service.read("expenses", {**query, "as_of": "2024-03-01"})
     assert [i["purpose"] for i in then["items"]] == ["客户来访用餐"]
-    history = service.client.get(
-        f"/v1/opportunities/{id}/history", headers={"Accept-Language": "zh"}
-    ).json()["items"]
+    history = service.read(f"opportunities/{id}/history", accept_language="zh")["items"]
     assert "登记了费用380.50元，用途：客户来访用餐，日期2024年3月1日" in [
         i["sentence"] for i in history
     ]

@@ -1,0 +1,161 @@
+"""Who complained is called back: by a task, done with the callback, given up on reopening."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters.seeds import LOCAL
+from aggregates.base import derived
+from aggregates.task import Task, TaskStatus
+from aggregates.ticket import Ticket
+from commands.callback import cancel_callback, complete_callback, plan_callback
+from commands.policies import Ask
+from commands.requests import Caller
+from commands.task import CompleteTask, PlanTask
+from commands.ticket import (
+    CompleteTicket,
+    OpenTicket,
+    RecordTicketCallback,
+    ReopenTicket,
+    StartTicket,
+)
+from tests.policing import BEGINNING, Clock, Policed, happened, policed
+from tests.spec import RECORD, given
+from tests.write_side import registration
+
+CUSTOMER, CLERK = UUID(int=1), UUID(int=2)
+OPENED = Ticket.Opened(
+    subject="打印机不工作",
+    customer_id=CUSTOMER,
+    kind="complaint",
+    priority="normal",
+    owner_id=CLERK,
+)
+HISTORY = (OPENED, Ticket.Started())
+SOLVED = Ticket.Completed(solution="换了主板")
+TASK = derived(RECORD, "callback/3")
+REQUIRED = Ticket.CallbackRequired(callback_task_id=TASK, subject="打印机不工作", owner_id=CLERK)
+
+
+# The rules
+
+
+def test_a_completed_complaint_requires_a_callback_and_nothing_else_does() -> None:
+    solve = CompleteTicket(solution="换了主板")
+    given(*HISTORY).when(solve).then(SOLVED, REQUIRED).leaves(callback_task_id=TASK)
+    question = Ticket.DetailsChanged(kind="consultation")
+    given(*HISTORY, question).when(solve).then(SOLVED)
+
+
+def test_the_callback_is_done_once_somebody_answered() -> None:
+    waiting = (*HISTORY, SOLVED, REQUIRED)
+    missed = Ticket.CallbackRecorded(reached=False)
+    given(*waiting).when(RecordTicketCallback(reached=False)).then(missed).leaves(
+        callback_task_id=TASK
+    )
+    answered = Ticket.CallbackRecorded(note="很好", callback_task_id=TASK)
+    given(*waiting, missed).when(RecordTicketCallback(note="很好")).then(answered).leaves(
+        callback_task_id=None
+    )
+    again = Ticket.CallbackRecorded(note="还是很好")
+    given(*waiting, answered).when(RecordTicketCallback(note="还是很好")).then(again)
+
+
+def test_a_reopened_complaint_is_called_back_about_when_it_is_completed_again() -> None:
+    waiting = (*HISTORY, SOLVED, REQUIRED)
+    reopened = Ticket.Reopened(reason="又坏了", callback_task_id=TASK)
+    given(*waiting).when(ReopenTicket(reason="又坏了")).then(reopened).leaves(callback_task_id=None)
+    anew = REQUIRED.model_copy(update={"callback_task_id": derived(RECORD, "callback/6")})
+    given(*waiting, reopened).when(CompleteTicket(solution="换了主板")).then(SOLVED, anew)
+
+
+# The policies
+
+
+def test_an_import_of_what_was_long_ago_plans_nothing() -> None:
+    then = happened(REQUIRED)
+    [ask] = plan_callback(then)
+    assert isinstance(ask, Ask)
+    assert isinstance(ask.command, PlanTask)
+    assert (ask.id, ask.command.due_at) == (TASK, BEGINNING + timedelta(days=2))
+    object.__setattr__(then.envelope, "recorded_at", BEGINNING + timedelta(days=2, seconds=1))
+    assert list(plan_callback(then)) == []
+
+
+def test_a_callback_that_no_task_waits_for_asks_for_nothing() -> None:
+    assert list(complete_callback(happened(Ticket.CallbackRecorded()))) == []
+    assert list(cancel_callback(happened(Ticket.Reopened(reason="x")))) == []
+
+
+@pytest.fixture
+def world(database_url: str) -> Iterator[Policed]:
+    with policed(database_url, Clock(datetime.now(UTC).replace(microsecond=0))) as world:
+        yield world
+
+
+def complained(world: Policed, **more: Any) -> UUID:
+    """A complaint that was completed."""
+    side = world.side
+    customer = side.do(registration()).id
+    told = {"customer_id": customer, "subject": "打印机不工作", "kind": "complaint"}
+    ticket = side.do(OpenTicket.model_validate({**told, "priority": "normal", **more})).id
+    side.do(StartTicket(), ticket)
+    side.do(CompleteTicket(solution="换了主板"), ticket)
+    world.settle()
+    return ticket
+
+
+def task_of(world: Policed, ticket: UUID, version: int = 3) -> Any:
+    return world.side.replayed(Task, derived(ticket, f"callback/{version}"))
+
+
+def test_the_task_is_the_owners_and_done_when_the_customer_was_reached(world: Policed) -> None:
+    ticket = complained(world, owner_id=LOCAL, subject="很长" * 150)
+    task = task_of(world, ticket)
+    completed_at = world.side.log.stream(ticket)[2].occurred_at
+    assert task.due_at == completed_at + timedelta(days=2)
+    assert (task.owner_id, task.about) == (LOCAL, ticket)
+    assert task.subject.startswith("回访 / Callback: 很长")
+    world.side.do(RecordTicketCallback(reached=False), ticket)
+    world.settle()
+    assert task_of(world, ticket).status == TaskStatus.PLANNED
+    world.side.do(RecordTicketCallback(satisfied=True, note="用着很好"), ticket)
+    world.settle()
+    assert task_of(world, ticket).status == TaskStatus.COMPLETED
+    done: Any = world.side.events(task.id)[-1]
+    assert done.outcome == "用着很好"
+    assert world.listed("refused") == []
+
+
+def test_the_task_is_given_up_with_a_reopening_and_planned_anew(world: Policed) -> None:
+    ticket = complained(world)
+    world.side.do(ReopenTicket(reason="又坏了"), ticket)
+    world.side.do(CompleteTicket(solution="换了整机"), ticket)
+    world.settle()
+    assert task_of(world, ticket).status == TaskStatus.CANCELLED
+    assert task_of(world, ticket, version=6).status == TaskStatus.PLANNED
+
+
+def test_a_task_that_somebody_closed_by_hand_is_left_alone(world: Policed) -> None:
+    ticket = complained(world)
+    world.side.do(CompleteTask(), task_of(world, ticket).id)
+    world.side.do(RecordTicketCallback(), ticket)
+    world.settle()
+    assert [one.policy for one in world.listed("refused")] == ["complete-callback"]
+    assert task_of(world, ticket).version == 2
+
+
+def test_what_happened_before_an_import_is_called_back_about_no_more(world: Policed) -> None:
+    importer, long_ago = Caller(LOCAL, origin="import"), datetime(2020, 3, 1, tzinfo=UTC)
+    side = world.side
+    customer = side.do(registration()).id
+    told = {"customer_id": customer, "subject": "x", "kind": "complaint", "priority": "normal"}
+    ticket = side.do(OpenTicket.model_validate(told), caller=importer, occurred_at=long_ago).id
+    side.do(StartTicket(), ticket, caller=importer, occurred_at=long_ago)
+    side.do(CompleteTicket(solution="y"), ticket, caller=importer, occurred_at=long_ago)
+    world.settle()
+    assert world.side.log.stream(derived(ticket, "callback/3")) == []
+    assert world.listed("refused") == []
