@@ -21,22 +21,7 @@ COURSE = {
         *("status", "waits_for", "solution", "opened_at", "started_at", "first_response_at"),
         *("completed_at", "closed_at", "reopened", "escalated", "escalated_to_id", "comments"),
         *("last_comment_at", "rating", "rating_comment", "callback", "callback_due_at"),
-"""Of rows: what a revert leaves as it is, beside the state that it leaves."""
-COURSE = {
-    "tickets": {
-        *("status", "waits_for", "solution", "opened_at", "started_at", "first_response_at"),
-        *("completed_at", "closed_at", "reopened", "escalated", "escalated_to_id", "comments"),
-        *("last_comment_at", "rating", "rating_comment", "callback", "callback_due_at"),
         *("callback_at", "callback_satisfied", "callback_note", "callback_task_id"),
-    }
-}
-"""Table → what its records went through: that did happen, whatever is taken back."""
-
-
-def told(row: Row, of: type[Aggregate]) -> dict[str, object]:
-    """What a row says of its record, beyond that it exists, is in use and went its way."""
-    kept = KEPT.union(*(vars(base).get("KEPT", ()) for base in of.__mro__)) - {"number"}
-    kept |= COURSE.get(row.table, set())
     }
 }
 """Table → what its records went through: that did happen, whatever is taken back."""
