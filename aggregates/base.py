@@ -289,6 +289,8 @@ def _own(cls: type[Aggregate], event: type[Event]) -> type[Event]:
         **fields,
     )
     own.__qualname__ = f"{cls.__qualname__}.{event.__name__}"
+    if event.CARRIES_STATE:
+        own.REASON_FOR = frozenset().union(*(e.REASON_FOR for e in cls.EVENTS.values()))
     setattr(cls, event.__name__, own)
     return own
 

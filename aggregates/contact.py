@@ -108,5 +108,9 @@ class Contact(Archivable, Revertible, Attachable, Distinguishable, Aggregate):
     def out_of_use(self) -> str | None:
         return "reference-retired" if self.is_retired else super().out_of_use()
 
+    def revert(self, then: Aggregate) -> None:
+        self.require_current()
+        super().revert(then)
+
     def require_current(self) -> None:
         self.require(not self.is_retired, ContactRetired)

@@ -80,7 +80,7 @@ class Customer(
     Aggregate,
 ):
     SERIES = "KH"
-    REVISION = 4
+    REVISION = 5
 
     name: str
     type: str | None = None

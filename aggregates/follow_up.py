@@ -4,9 +4,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+from aggregates.archive import Archivable
 from aggregates.base import Trait
 from aggregates.errors import Rejected
 from aggregates.events import Event
+from aggregates.merge import Mergeable
+from aggregates.revert import Revertible
 from aggregates.values import BusinessInstant, Ref
 
 UserId = Annotated[UUID, Ref("User")]
@@ -41,6 +44,11 @@ class FollowedUp(Trait):
         def apply(self, aggregate: "FollowedUp") -> None:
             aggregate.forget_follow_up()
 
+    def mutate(self, event: Event) -> None:
+        super().mutate(event)
+        if begins_anew(event):
+            self.forget_follow_up()
+
     def mark_follow_up_overdue(self, since: datetime) -> None:
         """Flag it to the owner; nothing where it has none, is out of use, or is flagged already."""
         if self.is_followed_up and self.follow_up_overdue_since is None:
@@ -71,3 +79,10 @@ class FollowedUp(Trait):
         except Rejected:
             return False
         return self.owner_id is not None
+
+
+def begins_anew(event: Event) -> bool:
+    """Whether the owner's time runs anew: in use or for itself again, or another's by a revert."""
+    if isinstance(event, Revertible.Reverted):
+        return "owner_id" in event.model_fields_set
+    return isinstance(event, (Archivable.Restored, Mergeable.Unmerged))

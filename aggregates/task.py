@@ -36,7 +36,7 @@ class TaskDetails(Value):
 
 class Task(Archivable, Revertible, Aggregate):
     SERIES = "RW"
-    REVISION = 2
+    REVISION = 3
     KEPT = frozenset({"status", "overdue_since", "reminded_for", "outcome", "about", "customer_id"})
 
     status: TaskStatus = TaskStatus.PLANNED
@@ -130,6 +130,11 @@ class Task(Archivable, Revertible, Aggregate):
         """What was done of a closed task stays done."""
         self.require_open()
         super().revert(then)
+
+    def mutate(self, event: Event) -> None:
+        super().mutate(event)
+        if isinstance(event, Revertible.Reverted) and "due_at" in event.model_fields_set:
+            self.overdue_since = None
 
     def remind(self, remind_at: datetime) -> None:
         """The moment of the reminder has come; nothing where it is for another one by now."""

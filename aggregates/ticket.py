@@ -232,6 +232,10 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
         self.require(contact_is_theirs, ContactOfOtherCustomer)
         self.record_changes(self.DetailsChanged, **details)
 
+    def revert(self, then: Aggregate) -> None:
+        self.require_not_closed()
+        super().revert(then)
+
     def change_priority(self, priority: str) -> None:
         self.require_not_closed()
         self.record_changes(self.PriorityChanged, priority=priority)
@@ -245,7 +249,7 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
         """Put it under another customer; the contact is one of that customer's, or nobody."""
         self.require_not_closed()
         self.require(contact_is_theirs, ContactOfOtherCustomer)
-        if customer_id != self.customer_id:
+        if customer_id != self.customer_id or contact_id not in (None, self.contact_id):
             self.record(self.Moved(customer_id=customer_id, contact_id=contact_id))
 
     def start(self) -> None:

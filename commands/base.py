@@ -99,6 +99,8 @@ class Command(BaseModel, Generic[A]):
     """Whether it is for imports only."""
     POLICY_ONLY: ClassVar[bool] = False
     """Whether only policies ask it."""
+    NOW_ONLY: ClassVar[bool] = False
+    """Whether it can only happen now: what it undoes or joins is as it is known now."""
     IS_REMOTE: ClassVar[bool] = True
     """Whether it can be sent over the network; else it is for the machine's own operators."""
     UPLOADED: ClassVar[str | None] = None

@@ -44,7 +44,9 @@ def require_match(
 def _written(event: Event, part_id: UUID | None) -> set[str]:
     """Fields that an event has written of the part, or of the whole."""
     of = event.part_id if isinstance(event, PartEvent) else None
-    return event.model_fields_set if of == part_id else set()
+    if of != part_id:
+        return set()
+    return {n for n in event.model_fields_set if of is None or getattr(event, n) != of}
 
 
 def _part(events: Iterable[Event], part_id: UUID) -> SimpleNamespace:

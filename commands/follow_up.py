@@ -15,7 +15,10 @@ from commands.requests import IMPORT
 
 PATIENCE = timedelta(days=7)
 """How long a customer may be without an interaction; and how long the owner has from then on."""
-BEGINS = Customer.Registered, Customer.Assigned, Customer.Restored, Customer.Unmerged
+BEGINS = (
+    *(Customer.Registered, Customer.Assigned, Customer.Restored, Customer.Unmerged),
+    Customer.Reverted,
+)
 """Events from which the owner's time runs anew."""
 ENDS = Customer.Archived, Customer.Merged
 
@@ -78,7 +81,7 @@ def watch_follow_up(event: Any) -> Iterable[Answer]:
         since = event.follow_up_overdue_since
         at = event.envelope.occurred_at + PATIENCE
         yield At(at, Ask(EscalateFollowUp(since=since), customer_id, at), escalation)
-    elif isinstance(event, Customer.Registered) and event.owner_id is None:
+    elif not _names_an_owner(event):
         return
     elif isinstance(event, BEGINS):
         yield _watched(_noticed_at(event), customer_id)
@@ -87,6 +90,12 @@ def watch_follow_up(event: Any) -> Iterable[Answer]:
         yield _watched(event.envelope.occurred_at, customer_id)
         yield Cancel(escalation)
         yield At(None, Ask(ResumeFollowUp(), customer_id), f"{customer_id}/resumption")
+
+
+def _names_an_owner(event: Any) -> bool:
+    if isinstance(event, Customer.Reverted):
+        return "owner_id" in event.model_fields_set
+    return not isinstance(event, Customer.Registered) or event.owner_id is not None
 
 
 def _watched(begin: datetime, customer_id: UUID) -> At:

@@ -9,7 +9,7 @@ from aggregates.errors import NotFound, kebab
 from aggregates.merge import MOST_LISTED, Made, Mergeable
 from commands.base import Known
 from commands.ports import EventLog, NeedsIO
-from commands.repository import Repository
+from commands.repository import REFERENCE_SECONDS, Repository
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -28,7 +28,7 @@ class Knowledge:
     ) -> None:
         self._log, self._repository = log, repository
         self.is_import = is_import
-        self._max_age, self._offline = (0.0 if fresh else None), offline
+        self._max_age, self._offline = (0.0 if fresh else REFERENCE_SECONDS), offline
 
     def get(self, kind: type[A], id: UUID) -> A:
         return self._repository.get(kind, id, max_age=self._max_age, offline=self._offline)

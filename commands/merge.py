@@ -13,6 +13,7 @@ from commands.base import Changes, Known
 class MergeCustomer(Changes[Customer]):
     """Merge a customer into another one, which goes on for both."""
 
+    NOW_ONLY = True
     into_id: Annotated[UUID, Ref("Customer")]
 
     def gather(self, customer: Customer, known: Known, /) -> Customer:
@@ -25,6 +26,8 @@ class MergeCustomer(Changes[Customer]):
 
 class UnmergeCustomer(Changes[Customer]):
     """Undo a merge: the customer stands for itself again."""
+
+    NOW_ONLY = True
 
     def gather(
         self, customer: Customer, known: Known, /

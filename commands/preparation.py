@@ -132,6 +132,8 @@ class Preparation:
                 raise Invalid(FieldError("command", "import-only"))
         if request.command.POLICY_ONLY and caller.origin != POLICY:
             raise Invalid(FieldError("command", "policy-only"))
+        if request.command.NOW_ONLY and meta.occurred_at is not None:
+            raise Invalid(FieldError("meta.occurred_at", "now-only"))
         self._occurrence.check(meta)
 
     def _check_reasons(

@@ -12,6 +12,7 @@ from commands.base import Changes, Known
 class Revert(Changes[Revertible]):
     """Make a record what it was at an earlier version, as a new event."""
 
+    NOW_ONLY = True
     to_version: Annotated[int, Field(ge=1, le=2**53)]
 
     def gather(self, record: Revertible, known: Known, /) -> Aggregate:

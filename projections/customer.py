@@ -1,10 +1,14 @@
 """Customers, as lists and pages show them."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from aggregates.customer import Customer, CustomerDetails, tagged, untagged
+from aggregates.follow_up import begins_anew
 from projections.base import Projection, Row
+
+NOT_FLAGGED: dict[str, Any] = {"follow_up_overdue_since": None, "follow_up_escalated_to": None}
 
 
 class CustomerRow(Row, table="customers", details=CustomerDetails):
@@ -27,7 +31,7 @@ class CustomerRow(Row, table="customers", details=CustomerDetails):
     """Customers that look the same and were found to be others."""
 
 
-customers = Projection(CustomerRow, Customer, revision=5)
+customers = Projection(CustomerRow, Customer, revision=6)
 
 
 @customers.on(Customer.Tagged, copies=False)
@@ -47,7 +51,7 @@ def merged(row: CustomerRow, event: Customer.Merged) -> CustomerRow:
 
 @customers.on(Customer.Unmerged)
 def unmerged(row: CustomerRow, event: Customer.Unmerged) -> CustomerRow:
-    return row.updated(merged_into=None)
+    return row.updated(merged_into=None, **NOT_FLAGGED)
 
 
 @customers.on(Customer.Absorbed)
@@ -65,4 +69,14 @@ def separated(row: CustomerRow, event: Customer.Separated) -> CustomerRow:
 def followed_up(
     row: CustomerRow, event: Customer.Assigned | Customer.FollowUpResumed
 ) -> CustomerRow:
-    return row.updated(follow_up_overdue_since=None, follow_up_escalated_to=None)
+    return row.updated(**NOT_FLAGGED)
+
+
+@customers.on(Customer.Restored)
+def restored(row: CustomerRow, event: Customer.Restored) -> CustomerRow:
+    return row.updated(archived_at=None, **NOT_FLAGGED)
+
+
+@customers.on(Customer.Reverted)
+def reverted(row: CustomerRow, event: Customer.Reverted) -> CustomerRow:
+    return row.updated(**NOT_FLAGGED) if begins_anew(event) else row

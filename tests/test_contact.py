@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from adapters import registry
 from aggregates.base import markers
 from aggregates.contact import Contact, ContactDetails, ContactRetired, PersonDetails
 from aggregates.values import ExternalId, Personal
-from commands.base import Command
+from commands.base import COMMANDS, Command
 from commands.contact import AddContact, ChangeContactDetails, MoveContact, RetireContact
 from tests.spec import given
 
@@ -18,6 +19,7 @@ CUSTOMER, OTHER = UUID(int=1), UUID(int=2)
 IN_THE_CLEAR = {"external", "custom"}
 """What may hold nothing personal: other systems' ids, and fields of the organisation's own."""
 
+registry.load()
 ADDED = Contact.Added(customer_id=CUSTOMER, name="王芳", phone="13812345678", primary=True)
 RETIRED = Contact.Retired()
 
@@ -101,3 +103,10 @@ def test_a_retired_contact_is_not_changed(command: Command[Contact]) -> None:
     given(ADDED).when(RetireContact()).then(RETIRED)
     given(ADDED, RETIRED).when(command).rejects(ContactRetired)
     given(ADDED, RETIRED).when(RetireContact()).changes_nothing()
+
+
+def test_a_revert_of_a_name_says_why_and_a_retired_contact_takes_none() -> None:
+    assert {"name", "phone"} <= Contact.Reverted.REASON_FOR
+    retired = given(ADDED, Contact.DetailsChanged(job_title="总监"), Contact.Retired())
+    revert = COMMANDS["contacts/revert"].model_validate({"to_version": 1})
+    retired.when(revert).rejects(ContactRetired)

@@ -178,6 +178,7 @@ def test_an_interaction_conflicts_with_nothing_but_another_change_of_it(side: Wr
     side.do(record.model_validate(said), id, if_match=1)
     change = {"interaction_id": interaction, "subject": "第二次报价"}
     side.do(amend.model_validate(change), id, if_match=3)
+    side.do(amend.model_validate({"interaction_id": interaction, "content": "c"}), id, if_match=3)
     with pytest.raises(VersionConflict) as conflict:
         side.do(amend.model_validate({**change, "subject": "报价单"}), id, if_match=3)
     assert conflict.value.details["fields"]["subject"] == {
@@ -185,7 +186,7 @@ def test_an_interaction_conflicts_with_nothing_but_another_change_of_it(side: Wr
         "theirs": "第二次报价",
         "original": "报价",
     }
-    side.do(amend.model_validate({**change, "subject": "报价单"}), id, if_match=5)
+    side.do(amend.model_validate({**change, "subject": "报价单"}), id, if_match=6)
 
 
 def test_a_name_that_was_taken_meanwhile_is_not_reverted_to(side: WriteSide) -> None:

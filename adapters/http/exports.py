@@ -164,5 +164,8 @@ def _day(moment: Moment, context: Context) -> date:
     """The day that the file's name says: the one asked for, else today."""
     zone = context.timezone
     if isinstance(moment, Occurred):
-        return moment.instant.astimezone(zone).date()
+        try:
+            return moment.instant.astimezone(zone).date()
+        except OverflowError:  # The first or the last hours that a calendar has.
+            return moment.instant.date()
     return datetime.now(zone).date()

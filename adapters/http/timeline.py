@@ -150,6 +150,8 @@ class Timelines:
         found = timeline(
             reads.rows, self._projection, id, scope, moment, filters, behind, limit + 1
         )
+        if behind is not None and not found and not reads.context.log.holds(behind):
+            raise Invalid(FieldError("cursor", "not-a-cursor"))
         items = self._told(found[:limit], moment, language, scope)
         is_last = len(found) <= limit
         return {"items": items, "next": None if is_last else str(found[limit - 1].position)}

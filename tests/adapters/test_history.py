@@ -85,6 +85,7 @@ def test_every_event_of_an_opportunity_is_told(parts: Served, client: httpx.Clie
     story.do("opportunities/win", id, won_on="2017-03-01", amount=cny("90000"))
     story.do("opportunities/reopen", id)
     story.do("opportunities/lose", id, lost_on="2017-03-05", lost_reason="price", note="太贵")
+    story.do("opportunities/record-status", id, stage="lead", origin="import")
     parts.caught_up()
     path = f"/v1/opportunities/{id}/history"
     chinese = told(client, path)
@@ -101,6 +102,7 @@ def test_every_event_of_an_opportunity_is_told(parts: Served, client: httpx.Clie
         "赢单，日期2017年3月1日，成交金额90,000.00元",
         "重新打开了商机，回到阶段“方案报价”",
         "输单，日期2017年3月5日，原因：价格（太贵）",
+        "照录了阶段，由“已丢单”变为“线索”",
     ]
     english = told(client, path, "en")
     assert [item["sentence"] for item in english] == [
@@ -116,6 +118,7 @@ def test_every_event_of_an_opportunity_is_told(parts: Served, client: httpx.Clie
         "Won it on 1 March 2017 for CNY 90,000.00",
         "Reopened it at the stage “Proposal”",
         "Lost it on 5 March 2017 because of “Price”: 太贵",
+        "Took over the stage “Lead”; it was “Lost”",
     ]
     assert [item["changes"] for item in chinese][2:5] == [
         {"stage": ["lead", "proposal"]},

@@ -1,6 +1,8 @@
 """Interactions, archive, revert and merge over HTTP: in lists and in words."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
@@ -104,6 +106,9 @@ def test_an_archived_record_is_hidden_and_can_be_brought_back(service: Service) 
 def test_a_merge_is_answered_with_who_goes_on_and_undone(service: Service) -> None:
     a, b = service.customer(), service.customer()
     theirs = service.opportunity(a)
+    late = {"into_id": b, "meta": {"occurred_at": "2026-01-01T00:00:00Z"}}
+    refused = service.post(f"customers/{a}/merge", late)
+    assert [e["field"] for e in refused.json()["errors"]] == ["meta.occurred_at"]
     merged = service.made(f"customers/{a}/merge", {"into_id": b})
     refused = service.post(f"customers/{a}/tag", {"tags": ["x"]})
     assert refused.status_code == 409
@@ -139,3 +144,16 @@ def test_a_revert_takes_back_what_was_changed_since(service: Service) -> None:
     for version in (0, 4, 99, "x", None):
         wrong = service.post(f"{path}/revert", {"to_version": version})
         assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "to_version")
+
+
+def test_what_nobody_would_send_is_answered_all_the_same(service: Service) -> None:
+    """Moments at the ends of the calendar, and cursors that nobody was given."""
+    for moment in ("9999-12-31", "0001-01-01T00:00:00Z"):
+        assert service.client.get("/v1/users.csv", params={"as_of": moment}).status_code == 200
+    content, asked = b"[null,5]", b"users\n@"
+    checksum = blake2b(content, digest_size=12, key=blake2b(asked).digest()).digest()
+    cursor = urlsafe_b64encode(checksum + content).decode().rstrip("=")
+    assert got(service, "users", 422, cursor=cursor)["errors"][0]["field"] == "cursor"
+    customer = service.customer()
+    wrong = got(service, f"customers/{customer}/timeline", 422, cursor=9_999_999)
+    assert wrong["errors"][0]["field"] == "cursor"

@@ -13,7 +13,7 @@ from projections.base import Row
 from tests.every.test_lives import asked, folded, lived, projections_of, quick
 from tests.spec import Neighbours
 
-KEPT = {*Row.__annotations__, "retired", "was_found_by", "reminded_at", "closed_at"}
+KEPT = {*Row.__annotations__, "retired", "found_by", "was_found_by", "reminded_at", "closed_at"}
 KEPT -= {"number"}
 """Of rows: what a revert leaves as it is, beside the state that it leaves."""
 COURSE = {

@@ -1,7 +1,7 @@
 """Any journey: whatever is asked of customers and all that belongs to them, in any order, the views
 are a fold of the log, nothing hangs in the air, and no earlier day is changed by a later one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -49,6 +49,19 @@ def codes() -> dict[str, list[str]]:
     for dictionary, code in default_codes():
         found.setdefault(dictionary, []).append(code)
     return found
+
+
+PLACES = {
+    kind: [UUID(int=1_000 * number + place) for place in range(4)]
+    for number, kind in enumerate(KINDS, start=1)
+}
+"""What is drawn where a record is to be named: what there is differs from journey to journey, and
+what is drawn must not."""
+WORLD = World(ids={**PLACES, "User": [LOCAL]}, codes=codes())
+
+
+def one_of(known: Sequence[UUID], number: int) -> UUID:
+    return known[number % len(known)]
 
 
 class Journey(RuleBasedStateMachine):
@@ -103,8 +116,7 @@ class Journey(RuleBasedStateMachine):
 
     @rule(data=st.data(), name=st.sampled_from(CREATES), at=st.none() | st.sampled_from(SOME_DAYS))
     def create(self, data: st.DataObject, name: str, at: datetime | None) -> None:
-        world = World(ids=self.ids, codes=codes())
-        command = data.draw(instances(COMMANDS[name], world))
+        command = self.placed(data.draw(instances(COMMANDS[name], WORLD)))
         if name == "customers/register":
             command = command.model_copy(update={"name": f"公司{next(_names)}有限公司"})
         self.ask(command, None, at)
@@ -115,25 +127,32 @@ class Journey(RuleBasedStateMachine):
         at=st.none() | st.sampled_from(SOME_DAYS),
     )
     def change(self, data: st.DataObject, names: list[str], at: datetime | None) -> None:
-        world = World(ids=self.ids, codes=codes())
         for name in names:
-            of = COMMANDS[name].AGGREGATE
-            id = data.draw(st.sampled_from(self.ids[of.KIND]))
-            command = data.draw(instances(COMMANDS[name], world))
-            self.ask(self.about_something(command, of, id, data), id, at)
+            of, drawn = COMMANDS[name].AGGREGATE, data.draw(st.integers(0, 1_000))
+            id = one_of(self.ids[of.KIND], drawn)
+            command = self.placed(data.draw(instances(COMMANDS[name], WORLD)))
+            self.ask(self.about_something(command, of, id, drawn), id, at)
         self.has_changed = True
 
+    def placed(self, command: Command[Any]) -> Command[Any]:
+        """The command with records in the places where drawn ones stand for them."""
+        text = command.model_dump_json(exclude_unset=True)
+        for kind, places in PLACES.items():
+            for number, place in enumerate(places if self.ids[kind] else ()):
+                text = text.replace(str(place), str(one_of(self.ids[kind], number)))
+        return type(command).model_validate_json(text)
+
     def about_something(
-        self, command: Command[Any], of: type[Aggregate], id: UUID, data: st.DataObject
+        self, command: Command[Any], of: type[Aggregate], id: UUID, drawn: int
     ) -> Command[Any]:
         """What is drawn at random names no interaction and no version that is there."""
         aggregate = self.application.repository.get(of, id)
         if command.VERB == "revert" and aggregate.version > 1:
-            version = data.draw(st.integers(1, aggregate.version - 1))
+            version = drawn % (aggregate.version - 1) + 1
             return command.model_copy(update={"to_version": version})
         known = getattr(aggregate, "interactions", ())
         if "interaction_id" in type(command).model_fields and known:
-            return command.model_copy(update={"interaction_id": data.draw(st.sampled_from(known))})
+            return command.model_copy(update={"interaction_id": one_of(known, drawn)})
         return command
 
     @precondition(lambda self: self.has_changed)

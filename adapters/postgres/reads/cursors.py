@@ -50,7 +50,7 @@ def place(text: str, asked: bytes, kind: Kind) -> Place:
             raise ValueError("another list's")
         value, id = orjson.loads(content)
         return Place(None if value is None else kind.read(value), UUID(id))
-    except (ValueError, TypeError, binascii.Error, Unreadable):
+    except (ValueError, TypeError, AttributeError, binascii.Error, Unreadable):
         raise Invalid(FieldError("cursor", "not-a-cursor")) from None
 
 
