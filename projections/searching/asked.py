@@ -63,6 +63,11 @@ class Asked:
         return all(is_inside_form(term[0].text) for term in self.terms)
 
     @property
+    def is_of_single_signs(self) -> bool:
+        """Whether no more than one sign is asked for: legal forms may be all that has it."""
+        return all(len(part.text) == 1 for term in self.terms for part in term)
+
+    @property
     def is_of_legal_forms(self) -> bool:
         """Whether nothing is asked for but what an index does not know."""
         return all(not without_legal_forms(part.text) for term in self.terms for part in term)

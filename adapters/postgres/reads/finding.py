@@ -91,7 +91,7 @@ class Finding:
                 continue  # Nearly every line that ends so would have to be looked at.
             if way != "newest":
                 yield self._indexed(kind, row, way, now)
-            elif is_now or self._wanted.asked.is_common:
+            elif is_now or self._wanted.asked.is_common or self._wanted.asked.is_of_single_signs:
                 # Those of today say nothing of another day, but legal forms have no other way.
                 yield self._look(kind, row, now)
 
