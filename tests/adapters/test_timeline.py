@@ -220,6 +220,7 @@ def test_what_cannot_be_asked_is_refused_by_name(parts: Served, client: httpx.Cl
         "limit=0": "limit",
         "limit=201": "limit",
         "cursor=x": "cursor",
+        "cursor=999999": "cursor",
         "kind=nonsense": "kind",
         "event=Customer.Nonsense": "event",
         "event=a&event=b": "event",
@@ -233,7 +234,6 @@ def test_what_cannot_be_asked_is_refused_by_name(parts: Served, client: httpx.Cl
     assert client.get(f"/v1/customers/{uuid4()}/timeline").status_code == 404
     early = client.get(f"/v1/customers/{acme}/timeline", params={"as_of": "2001-01-01"})
     assert early.status_code == 404
-    assert client.get(f"/v1/customers/{acme}/timeline?cursor=999999").json()["items"] == []
 
 
 def test_the_document_says_what_is_answered(parts: Served, client: httpx.Client) -> None:
