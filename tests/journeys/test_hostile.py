@@ -59,6 +59,11 @@ CHECKS = [
     checks.negative_data_rejection,
 ]
 
+OF_TEXTS = [check for check in CHECKS if check.__name__ != "negative_data_rejection"]
+"""Of requests without a body: in an address all is text, so a number where the document has a
+text, or a single value where it has several, is as good as any. That parameters are refused by
+name is in the tests of reads."""
+
 
 def operations(service: Service) -> Iterator[Any]:
     document: Any = schemathesis.openapi.from_url(f"{service.client.base_url}/openapi.json")
@@ -86,7 +91,8 @@ def failures(operation: Any, mode: GenerationMode, examples: int, known: dict[st
             _reach(case, known, seen.total())
         response = case.call(timeout=20)
         seen[response.status_code] += 1
-        case.validate_response(response, checks=CHECKS)
+        is_text_only = mode is GenerationMode.NEGATIVE and not operation.body
+        case.validate_response(response, checks=OF_TEXTS if is_text_only else CHECKS)
 
     try:
         call()
