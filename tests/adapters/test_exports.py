@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from adapters.exporting import sheets
 from adapters.exporting.formulas import is_formula, neutral, original
+from adapters.exporting.lines import CsvWriter
 from adapters.exporting.sheets import SheetWriter
 from adapters.http import exports
 from adapters.postgres.reads.asof import NOW
@@ -230,23 +231,86 @@ def test_what_is_wrong_is_a_problem_before_the_first_byte(client: httpx.Client) 
 # Formulas
 
 
-@given(st.text(st.sampled_from("'=+-@\t\r\n＝＋－＠a1 "), max_size=8) | st.text())
+LIKE_FORMULAS = st.text(st.sampled_from("'\"=+-@\t\r\n;,＝＋－＠a1 "), max_size=12)
+STARTS = [
+    "=1+1",
+    "+1",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\t1",
+    "\r1",
+    "＝1",
+    "＋1",
+    "－1",
+]
+
+
+@given(LIKE_FORMULAS | st.text())
 def test_no_text_is_a_formula_and_every_text_comes_back(text: str) -> None:
     assert not is_formula(neutral(text))
     assert original(neutral(text)) == text
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["=1+1", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠A1", "'=1"],
-)
+@pytest.mark.parametrize("text", [*STARTS, "＠A1", "'=1", '"=1'])
 def test_what_spreadsheets_compute_is_marked(text: str) -> None:
-    assert neutral(text) == "'" + text
+    assert neutral(text).startswith("'" + text[0])
+    assert neutral("重点;" + text) == "重点;" + neutral(text)
 
 
 def test_plain_texts_are_left_alone() -> None:
-    for text in ("", "a=b", "王芳", "'quoted'", "13800000000", " =1"):
+    for text in (
+        "",
+        "a=b",
+        "王芳",
+        "'quoted'",
+        "13800000000",
+        " =1",
+        "一;二",
+        "a\r\nb\n\nc",
+        "a,=1",
+    ):
         assert neutral(text) == text
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize(
+    "before", ["", "重点;", "重点;;", '重点;"', "说;明\t", "第一行\n", "第一行\r\n\r\n"]
+)
+def test_nothing_is_computed_wherever_a_spreadsheet_splits(before: str, start: str) -> None:
+    assert_harmless([["x", before + start, ["重点", start, "=2", '"=3'], {"k": start}, -5]])
+
+
+@given(st.lists(LIKE_FORMULAS, min_size=1, max_size=4), st.lists(LIKE_FORMULAS, max_size=3))
+def test_no_cells_together_are_computed_either(texts: list[str], several: list[str]) -> None:
+    assert_harmless([[*texts, several, -5], [several, *texts]])
+
+
+def assert_harmless(rows: list[list[Any]]) -> None:
+    """Of texts in a file, read as a spreadsheet reads it that splits at any of the usual signs."""
+    file = io.BytesIO()
+    CsvWriter(file, ["=列", "a;=b"]).write(rows)
+    text = file.getvalue().decode("utf-8-sig")
+    for separator in ",;\t":
+        for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            for cell in line:
+                assert cell == "-5" or not is_formula(cell.lstrip("\t\r\n")), (separator, cell)
+
+
+def test_a_workbook_needs_no_marks_within_a_cell(tmp_path: Path) -> None:
+    """A cell that is a text is not split, and would show the mark."""
+    path = tmp_path / "book.xlsx"
+    with path.open("w+b") as file:
+        writer = SheetWriter(file, ["甲", "乙"], "客户", str(tmp_path))
+        writer.write([[["重点", "=1+1"], "好;=1+1"], [["=1+1", "-2"], "=1+1"]])
+        writer.close()
+    _, *lines = openpyxl.load_workbook(path).active.iter_rows()
+    assert [[(c.data_type, c.value) for c in line] for line in lines] == [
+        [("s", "重点;=1+1"), ("s", "好;=1+1")],
+        [("s", "=1+1;-2"), ("s", "=1+1")],
+    ]
 
 
 # There and back
@@ -264,8 +328,8 @@ def test_what_was_exported_can_be_imported_elsewhere(
         annual_revenue=cny("-1200000.5"),
         expected_purchase=Money(amount=Decimal(700), currency="JPY"),
         founded_on="1198-07-01",
-        tags=("重点", "-华东"),
-        notes=" 第一行\r\n第二行\t",
+        tags=("重点", "-华东", "'=东"),
+        notes=" 第一行\r\n- 第二行;=1\t",
         employees=0,
         external=ExternalId(system="sap", id="K/47\n11"),
     )
