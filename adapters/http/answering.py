@@ -12,8 +12,9 @@ from adapters.http.context import Context
 from adapters.http.problems import invalid
 from adapters.postgres.reads.asof import NOW, Moment, Now
 from adapters.postgres.reads.kinds import Unreadable, identity
-from adapters.postgres.reads.reader import Page, RowReader
+from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
+from adapters.postgres.reads.statements import Page
 from adapters.postgres.views.references import MERGED
 from adapters.records import Records, RecordUnreadable
 from aggregates.errors import FieldError, Invalid, NotFound

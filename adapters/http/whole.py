@@ -10,12 +10,14 @@ from adapters.http import answers, openapi, parameters
 from adapters.http.answering import Reads, identified
 from adapters.http.asking import Asked, asked, whole
 from adapters.http.context import Context
+from adapters.postgres.reads import statements
 from adapters.postgres.reads.asof import Moment, Recorded
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
-from adapters.postgres.reads.sections import Part, Section, Subtotal, parts, section
+from adapters.postgres.reads.sections import Part, Section, Subtotal, parts, sections
+from adapters.postgres.reads.statements import Wish
 from adapters.postgres.views.references import mergeable
-from projections.base import Projection, Row
+from projections.base import Projection
 from queries.base import Total
 
 DEFAULT_LIMIT, MOST = 20, 200
@@ -87,41 +89,27 @@ class Wholes:
     def _whole(
         self, scope: Scope, id: UUID, moment: Moment, given: Asked, limit: int
     ) -> dict[str, Any]:
-        with self._reads.rows.still() as reader:
-            profile = reader.one(self._projection.row, scope, id, moment)
-            if profile is not None:
-                return self._told(reader, profile, scope, moment, given, limit)
-        profile = self._reads.row(self._projection, scope, id, moment)
-        with self._reads.rows.still() as reader:  # so new that no view shows it yet
-            return self._told(reader, profile, scope, moment, given, limit)
-
-    def _told(
-        self,
-        reader: RowReader,
-        profile: Row,
-        scope: Scope,
-        moment: Moment,
-        given: Asked,
-        limit: int,
-    ) -> dict[str, Any]:
-        told: dict[str, Any] = {"profile": answers.row(profile)}
-        told["merged"] = self._merged(reader, profile.id, scope, moment)
-        for part in self.parts:
-            asked_for = part.parameters(profile.id)
-            wish = reader.wish(part.row, asked_for, moment=given.moment, limit=limit)
-            told[part.name] = _section(
-                section(reader, part, scope, moment, wish), profile.id, given
-            )
-        return {**told, "position": reader.position(self._tables)}
-
-    def _merged(
-        self, reader: RowReader, id: UUID, scope: Scope, moment: Moment
-    ) -> list[dict[str, Any]]:
-        """Those that were merged into it, as far as the asker may see them."""
         row = self._projection.row
-        others = sorted(reader.family(row, id, moment) - {id})
-        found = (reader.one(row, scope, other, moment) for other in others)
-        return [answers.row(other) for other in found if other is not None]
+        others = (
+            statements.one(row, scope, id, moment),
+            statements.kin(row, scope, id, moment),
+            statements.position(self._tables),
+        )
+        with self._reads.rows.still() as reader:
+            wishes = [(part, _wish(reader, part, id, given, limit)) for part in self.parts]
+            found, (profile, merged, position) = sections(reader, wishes, scope, moment, others)
+        if profile is None:  # so new that no view shows it yet
+            profile = self._reads.row(self._projection, scope, id, moment)
+        return {
+            "profile": answers.row(profile),
+            "merged": [answers.row(other) for other in merged],
+            **{one.part.name: _section(one, id, given) for one in found},
+            "position": position,
+        }
+
+
+def _wish(reader: RowReader, part: Part, id: UUID, given: Asked, limit: int) -> Wish:
+    return reader.wish(part.row, part.parameters(id), moment=given.moment, limit=limit)
 
 
 def _section(found: Section, id: UUID, given: Asked) -> dict[str, Any]:
@@ -133,7 +121,7 @@ def _section(found: Section, id: UUID, given: Asked) -> dict[str, Any]:
         "next": found.next,
         "list": f"/v1/{part.row.table}?{urlencode(part.parameters(id) + moment)}",
     }
-    if part.state or part.has_amounts:
+    if part.is_split:
         told["totals"] = [_subtotal(part, subtotal) for subtotal in found.totals]
     return told
 
@@ -164,7 +152,7 @@ def _schema(
 
 def _section_schema(part: Part, schemas: openapi.Schemas) -> dict[str, Any]:
     more = {"count": _COUNT, "next": parameters.NEXT, "list": {"type": "string"}}
-    if part.state or part.has_amounts:
+    if part.is_split:
         more["totals"] = {"type": "array", "items": _subtotal_schema(part, schemas)}
     return parameters.page(parameters.row(part.row, schemas), **more)
 

@@ -16,7 +16,7 @@ from psycopg import sql
 from adapters.http import answers
 from adapters.postgres.reads.asof import NOW, Moment, Occurred, Recorded
 from adapters.postgres.reads.scope import Scope
-from adapters.postgres.reads.sections import parts, section
+from adapters.postgres.reads.sections import parts, sections
 from adapters.postgres.reads.timeline import Filters, timeline
 from adapters.postgres.reads.titles import titles
 from aggregates.errors import NotFound
@@ -203,7 +203,8 @@ def test_sections_timeline_and_names_show_only_what_the_asker_sees(parts_of: Ser
     moments: tuple[Moment, ...] = (NOW, Recorded(head), Occurred(tomorrow))
     for scope, count in ((SCOPE, 1), (Blind(SCOPE.user_id), 0)):
         for moment in moments:
-            assert section(reader, part, scope, moment, wish).count == count
+            [section], _ = sections(reader, [(part, wish)], scope, moment)
+            assert section.count == count
             given = (customers, acme, scope, moment, Filters(), None, 10)
             kinds = [told.kind for told in timeline(reader, *given)]
             assert kinds.count("Opportunity") == count

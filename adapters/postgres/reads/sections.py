@@ -1,6 +1,6 @@
 """Sections: whatever names a record, table by table, with counts and totals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,9 +8,11 @@ from uuid import UUID
 from psycopg import sql
 
 from adapters.postgres.reads.asof import Moment
-from adapters.postgres.reads.reader import RowReader, Wish
+from adapters.postgres.reads.filters import Selection
+from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.relations import Bindings
 from adapters.postgres.reads.scope import Scope
+from adapters.postgres.reads.statements import Page, Statement, Wish, every, page
 from adapters.postgres.views.columns import row_columns
 from adapters.postgres.views.references import naming
 from projections.base import Projection, Row
@@ -43,6 +45,11 @@ class Part:
     @property
     def has_amounts(self) -> bool:
         return any(f.field == AMOUNT and f.is_money for f in row_columns(self.row))
+
+    @property
+    def is_split(self) -> bool:
+        """Whether its rows are counted and summed by anything."""
+        return self.state is not None or self.has_amounts
 
     def parameters(self, id: UUID) -> list[tuple[str, str]]:
         """What the list is asked for that shows the whole section."""
@@ -81,27 +88,43 @@ def _parts(row: type[Row], kind: str) -> Iterator[Part]:
         yield Part(f"{row.table}_by_{field}" if number else row.table, row, field)
 
 
-def section(reader: RowReader, part: Part, scope: Scope, moment: Moment, wish: Wish) -> Section:
-    """One section; ``wish`` is what its list is asked for."""
-    page = reader.page(part.row, scope, moment, wish)
-    is_split = part.state is not None or part.has_amounts
-    totals = _totals(reader, part, scope, moment, wish) if is_split or page.next else ()
-    count = sum(t.count for t in totals) if totals else len(page.rows)
-    return Section(part, page.rows, page.next, count, totals if is_split else ())
+def sections(
+    reader: RowReader,
+    asked: Sequence[tuple[Part, Wish]],
+    scope: Scope,
+    moment: Moment,
+    others: Sequence[Statement[Any]] = (),
+) -> tuple[list[Section], list[Any]]:
+    """Sections, each from what its list is asked for, and what ``others`` come to: all of it in
+    one round trip."""
+    statements = list(others)
+    for part, wish in asked:
+        statements.append(page(part.row, scope, moment, wish))
+        statements.append(_totals(part, scope, moment, wish.selection))
+    found = reader.run_all(statements)
+    pages, totals = found[len(others) :: 2], found[len(others) + 1 :: 2]
+    made = [_section(p, *of) for (p, _), *of in zip(asked, pages, totals, strict=True)]
+    return made, found[: len(others)]
+
+
+def _section(part: Part, page: Page, totals: tuple[Subtotal, ...]) -> Section:
+    count = sum(t.count for t in totals)
+    return Section(part, page.rows, page.next, count, totals if part.is_split else ())
 
 
 def _totals(
-    reader: RowReader, part: Part, scope: Scope, moment: Moment, wish: Wish
-) -> tuple[Subtotal, ...]:
+    part: Part, scope: Scope, moment: Moment, selection: Selection
+) -> Statement[tuple[Subtotal, ...]]:
+    """What all rows of a section come to; of those that nothing splits, how many they are."""
     bindings = Bindings()
-    statement = sql.SQL(_TOTALS).format(
+    text = sql.SQL(_TOTALS).format(
         state=_or_null(part.state, "text"),
         currency=_or_null("currency" if part.has_amounts else None, "text"),
         amount=_or_null(AMOUNT if part.has_amounts else None, "numeric"),
-        rows=wish.selection.rows(part.row, scope, moment, bindings),
-        where=sql.SQL(" AND ").join(wish.selection.where(bindings, moment)),
+        rows=selection.rows(part.row, scope, moment, bindings),
+        where=every(selection.where(bindings, moment)),
     )
-    return tuple(_subtotal(*line) for line in reader.fetch(statement, bindings))
+    return Statement(text, bindings, lambda lines: tuple(_subtotal(*line) for line in lines))
 
 
 def _or_null(column: str | None, type: str) -> sql.Composable:

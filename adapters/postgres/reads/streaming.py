@@ -9,9 +9,9 @@ from psycopg.rows import tuple_row
 
 from adapters.postgres.reads.asof import Moment
 from adapters.postgres.reads.filters import Selection
-from adapters.postgres.reads.reader import whole_list
 from adapters.postgres.reads.relations import Bindings
 from adapters.postgres.reads.scope import Scope
+from adapters.postgres.reads.statements import whole_list
 from projections.base import Row
 
 BATCH = 1_000
