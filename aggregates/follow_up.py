@@ -18,7 +18,7 @@ UserId = Annotated[UUID, Ref("User")]
 class FollowedUp(Trait):
     """Has an owner who is to keep in touch. When to ask whether that was done, policies know."""
 
-    KEPT = frozenset({"follow_up_overdue_since", "follow_up_escalated_to"})
+    KEPT = frozenset({"follow_up_overdue_since", "follow_up_escalated_to", "until"})
 
     owner_id: UUID | None
     follow_up_overdue_since: datetime | None = None
@@ -41,20 +41,38 @@ class FollowedUp(Trait):
     class FollowUpResumed(Event):
         """There was an interaction again."""
 
+        until: BusinessInstant | None = None
+        """When there is to be the next one at the latest."""
+
         def apply(self, aggregate: "FollowedUp") -> None:
             aggregate.forget_follow_up()
+
+    class FollowUpRescheduled(Event):
+        """What is known of earlier interactions has changed, and with it when the owner is to be
+        in touch."""
+
+        until: BusinessInstant
+        """At the latest."""
+
+        def apply(self, aggregate: "FollowedUp") -> None:
+            """When to ask, policies know."""
 
     def mutate(self, event: Event) -> None:
         super().mutate(event)
         if begins_anew(event):
             self.forget_follow_up()
 
-    def mark_follow_up_overdue(self, since: datetime) -> None:
-        """Flag it to the owner; nothing where it has none, is out of use, or is flagged already."""
-        if self.is_followed_up and self.follow_up_overdue_since is None:
-            assert self.owner_id is not None
-            flag = self.FollowUpOverdue(follow_up_overdue_since=since, flagged_to=self.owner_id)
-            self.record(flag)
+    def review_follow_up(self, due_at: datetime, moment: datetime) -> None:
+        """Flag it to the owner where it was due by the moment, else say by when it is; nothing
+        where there is no owner, it is out of use, or flagged already."""
+        if not self.is_followed_up or self.follow_up_overdue_since is not None:
+            return
+        if due_at > moment:
+            self.record(self.FollowUpRescheduled(until=due_at))
+            return
+        assert self.owner_id is not None
+        flag = self.FollowUpOverdue(follow_up_overdue_since=due_at, flagged_to=self.owner_id)
+        self.record(flag)
 
     def escalate_follow_up(self, since: datetime, superior_id: UUID | None) -> None:
         """Flag it to the superior; nothing where there is none, or what was overdue is not now."""
@@ -62,10 +80,10 @@ class FollowedUp(Trait):
         if superior_id is not None and is_due and self.follow_up_escalated_to is None:
             self.record(self.FollowUpEscalated(follow_up_escalated_to=superior_id))
 
-    def resume_follow_up(self) -> None:
-        """Take the flags off; nothing where there are none."""
-        if self.follow_up_overdue_since is not None:
-            self.record(self.FollowUpResumed())
+    def resume_follow_up(self, due_at: datetime, moment: datetime) -> None:
+        """Take the flags off; nothing where there are none, or where it was due by the moment."""
+        if self.follow_up_overdue_since is not None and due_at > moment:
+            self.record(self.FollowUpResumed(until=due_at))
 
     def forget_follow_up(self) -> None:
         """Fold of whatever begins anew."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from aggregates.base import Aggregate, Trait, having, markers
 from aggregates.errors import kebab
+from aggregates.events import Event
 from aggregates.merge import Made
 from aggregates.values import Code, CodeEntry, CodeText, FreeText, Instant, Ref, Referred
 
@@ -29,6 +30,15 @@ class Known(Protocol):
 
     def at(self, kind: type[B], id: UUID, version: int) -> B:
         """The record as it was at a version. Raises NotFound."""
+        ...
+
+    def events(self, id: UUID) -> Sequence[Event]:
+        """What has happened to the record, as it was recorded."""
+        ...
+
+    def newest(self, customer_ids: Sequence[UUID], topics: Sequence[str]) -> Iterator[Event]:
+        """Events of these topics that were recorded of these customers, and whatever belonged to
+        them then, what happened last first."""
         ...
 
     def made_since(self, customer_ids: Sequence[UUID], id: UUID, topic: str) -> Sequence[Made]:

@@ -1,11 +1,12 @@
 """What commands find out about other records: the log's answers, and none from a cache alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 from uuid import UUID
 
 from aggregates.base import Aggregate
 from aggregates.errors import NotFound, kebab
+from aggregates.events import Event
 from aggregates.merge import MOST_LISTED, Made, Mergeable
 from commands.base import Known
 from commands.ports import EventLog, NeedsIO
@@ -40,6 +41,14 @@ class Knowledge:
             raise NotFound(kebab(kind.KIND), id)
         return aggregate
 
+    def events(self, id: UUID) -> list[Event]:
+        self._require_online()
+        return self._repository.events(id)
+
+    def newest(self, customer_ids: Sequence[UUID], topics: Sequence[str]) -> Iterator[Event]:
+        self._require_online()
+        return self._repository.newest(customer_ids, topics)
+
     def made_since(self, customer_ids: Sequence[UUID], id: UUID, topic: str) -> list[Made]:
         self._require_online()
         since = [event.position for event in self._log.stream(id) if event.topic == topic]
@@ -49,6 +58,15 @@ class Knowledge:
     def _require_online(self) -> None:
         if self._offline:
             raise NeedsIO
+
+
+def family(known: Known, record: Mergeable) -> list[UUID]:
+    """The record and all that were merged into it, directly or by way of others."""
+    found, left = [record.id], list(record.absorbed)
+    while left:
+        found.append(left.pop())
+        left += known.get(type(record), found[-1]).absorbed
+    return found
 
 
 def survivor(known: Known, kind: type[Aggregate], id: UUID) -> UUID:

@@ -219,6 +219,17 @@ class EventLog(Lookups, Protocol):
         position on, in order."""
         ...
 
+    def latest(
+        self,
+        customer_ids: Sequence[UUID],
+        topics: Sequence[str],
+        before: tuple[datetime, int] | None,
+        limit: int,
+    ) -> Sequence[StoredEvent]:
+        """Events of these topics of streams that belonged to these customers when they were
+        recorded, what happened last first; ``before`` an (instant, position)."""
+        ...
+
     def receipts(self, command_ids: Sequence[UUID]) -> Mapping[UUID, StoredReceipt]:
         """Receipts of those commands that are stored."""
         ...

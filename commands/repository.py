@@ -6,7 +6,8 @@ rejection is only believed after the aggregate was brought up to date.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from threading import Lock
 from time import monotonic
 from typing import TypeVar
@@ -14,12 +15,15 @@ from uuid import UUID
 
 from aggregates.base import Aggregate
 from aggregates.errors import NotFound, kebab
+from aggregates.events import Event
 from commands.ports import Codec, EventLog, NeedsIO, Snapshot
 
 A = TypeVar("A", bound=Aggregate)
 CACHED = 50_000
 REFERENCE_SECONDS = 1.0
 """How long a cached aggregate may serve to check a reference without asking the log again."""
+PAGE = 20
+"""Events that are read at once where mostly the first will do."""
 SNAPSHOT_EVERY = 100
 """Versions between snapshots of a stream."""
 
@@ -76,6 +80,18 @@ class Repository:
         """The aggregate as it was at an earlier version, from the log."""
         events = self._codec.read_all(self._log.stream(id, upto=version))
         return kind.replay(id, events)
+
+    def events(self, id: UUID) -> list[Event]:
+        """What has happened to the record, as it was recorded, from the log."""
+        return self._codec.read_all(self._log.stream(id))
+
+    def newest(self, customer_ids: Sequence[UUID], topics: Sequence[str]) -> Iterator[Event]:
+        """Events of these topics that were recorded of these customers, from the log, what happened
+        last first."""
+        before: tuple[datetime, int] | None = None
+        while stored := self._log.latest(customer_ids, topics, before, PAGE):
+            yield from self._codec.read_all(stored)
+            before = stored[-1].occurred_at, stored[-1].position
 
     def is_snapshot_due(self, aggregate: Aggregate, since: int) -> bool:
         """Whether the aggregate has passed a multiple of SNAPSHOT_EVERY since that version."""

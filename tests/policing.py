@@ -13,29 +13,8 @@ from adapters.policies import tracking
 from adapters.policies.listing import Listed, PolicyStatus, listed, status
 from adapters.policies.runner import Lead, PolicyRunner
 from adapters.postgres.views.runner import connect
-from aggregates.events import Created, Envelope, Event
 from commands.policies import POLICIES, Policy
-from tests.spec import RECORD
-from tests.write_side import CALLER, WriteSide, write_side_on
-
-BEGINNING = datetime(2026, 3, 1, 9, tzinfo=UTC)
-
-
-def happened(
-    event: Event,
-    version: int = 2,
-    at: datetime = BEGINNING,
-    *,
-    recorded_at: datetime | None = None,
-    origin: str = "api",
-) -> Event:
-    """The event of the record, its customer's, as a policy is shown it."""
-    version = 1 if isinstance(event, Created) else version
-    envelope = Envelope(
-        *(RECORD, version, version, recorded_at or at, at, CALLER.actor, None, origin, None),
-        *(RECORD, RECORD, None, RECORD),
-    )
-    return event.model_copy().stored_as(envelope)
+from tests.write_side import WriteSide, write_side_on
 
 
 @dataclass

@@ -4,7 +4,8 @@ Nothing here knows a database. Codes that a command names are those of the defau
 references are taken as good, because whether a record exists is dispatch's business.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -12,13 +13,15 @@ from uuid import UUID
 from adapters.seeds import dictionaries
 from aggregates.base import Aggregate, Vacant
 from aggregates.errors import DomainError, FieldError, Invalid, NotFound
-from aggregates.events import Event
+from aggregates.events import Created, Envelope, Event
 from aggregates.merge import Made
 from aggregates.values import Code, CodeEntry, Money, Ref, Referred
 from commands.base import Command
 from commands.preparation import handled
 
 A = TypeVar("A", bound=Aggregate)
+BEGINNING = datetime(2026, 3, 1, 9, tzinfo=UTC)
+"""When everything in examples happened."""
 RECORD = UUID("00000000-0000-7000-8000-000000000001")
 """The id of the record that examples are about."""
 
@@ -64,6 +67,23 @@ def cny(amount: str) -> Money:
     return Money.model_validate({"amount": amount, "currency": "CNY"})
 
 
+def happened(
+    event: Event,
+    version: int = 2,
+    at: datetime = BEGINNING,
+    *,
+    recorded_at: datetime | None = None,
+    origin: str = "api",
+) -> Event:
+    """The event of the record, its customer's, as a policy is shown it."""
+    version = 1 if isinstance(event, Created) else version
+    envelope = Envelope(
+        *(RECORD, version, version, recorded_at or at, at, RECORD, None, origin, None),
+        *(RECORD, RECORD, None, RECORD),
+    )
+    return event.model_copy().stored_as(envelope)
+
+
 class Neighbours:
     """What a command can find out of other records: those given, else one without a history."""
 
@@ -81,6 +101,12 @@ class Neighbours:
 
     def at(self, kind: type[A], id: UUID, version: int) -> A:
         return kind.replay(id, self._own[:version])
+
+    def events(self, id: UUID) -> Sequence[Event]:
+        return [happened(event, version) for version, event in enumerate(self._own, start=1)]
+
+    def newest(self, customer_ids: Sequence[UUID], topics: Sequence[str]) -> Iterator[Event]:
+        return (e for e in reversed(self.events(RECORD)) if e.TOPIC in topics)
 
     def made_since(self, customer_ids: Sequence[UUID], id: UUID, topic: str) -> Sequence[Made]:
         return self.made

@@ -22,8 +22,8 @@ from commands.ticket import (
     ReopenTicket,
     StartTicket,
 )
-from tests.policing import BEGINNING, Clock, Policed, happened, policed
-from tests.spec import RECORD, given
+from tests.policing import Clock, Policed, policed
+from tests.spec import BEGINNING, RECORD, given, happened
 from tests.write_side import registration
 
 CUSTOMER, CLERK = UUID(int=1), UUID(int=2)

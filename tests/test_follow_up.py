@@ -9,6 +9,7 @@ import pytest
 
 from aggregates.customer import Customer
 from aggregates.events import Event
+from aggregates.interaction import Interactive
 from aggregates.opportunity import Opportunity
 from aggregates.user import User
 from commands.base import COMMANDS
@@ -21,9 +22,9 @@ from commands.follow_up import (
 )
 from commands.policies import Answer, Ask, At, Cancel
 from commands.user import AddUser, DisableUser
-from tests.policing import BEGINNING, Policed, happened, policed
+from tests.policing import Policed, policed
 from tests.service import Service, running
-from tests.spec import RECORD, given
+from tests.spec import BEGINNING, RECORD, given, happened
 from tests.write_side import opening, registration
 
 OWNER, BOSS, CHIEF = (UUID(int=n) for n in (11, 12, 13))
@@ -89,10 +90,17 @@ def test_what_is_not_overdue_any_more_goes_no_further(since: Event) -> None:
 
 def test_an_interaction_takes_the_flags_off() -> None:
     flagged = given(OWNED, OVERDUE, ESCALATED)
-    flagged.when(ResumeFollowUp()).then(Customer.FollowUpResumed()).leaves(
+    resumed = Customer.FollowUpResumed(until=SINCE)
+    flagged.when(ResumeFollowUp(moment=BEGINNING)).then(resumed).leaves(
         follow_up_overdue_since=None, follow_up_escalated_to=None
     )
-    given(OWNED).when(ResumeFollowUp()).changes_nothing()
+    flagged.when(ResumeFollowUp(moment=SINCE)).changes_nothing()
+    given(OWNED).when(ResumeFollowUp(moment=BEGINNING)).changes_nothing()
+
+
+def test_what_is_asked_too_early_is_asked_again() -> None:
+    asked = MarkFollowUpOverdue(since=SINCE - timedelta(days=1))
+    given(OWNED).when(asked).then(Customer.FollowUpRescheduled(until=SINCE))
 
 
 def test_the_next_owner_begins_without_flags() -> None:
@@ -139,12 +147,21 @@ def test_an_interaction_anywhere_puts_it_off_and_takes_the_flags_off(event: Even
     assert answers(event) == [
         MARK,
         Cancel(ESCALATION),
-        At(None, Ask(ResumeFollowUp(), RECORD), RESUMPTION),
+        At(None, Ask(ResumeFollowUp(moment=BEGINNING), RECORD), RESUMPTION),
     ]
 
 
 def test_an_interaction_of_long_ago_puts_nothing_off() -> None:
     assert answers(VISIT, recorded_at=BEGINNING + WEEK) == []
+
+
+@pytest.mark.parametrize(
+    "event", [Customer.FollowUpResumed(until=SINCE), Customer.FollowUpRescheduled(until=SINCE)]
+)
+def test_whoever_is_told_a_moment_is_asked_then(event: Event) -> None:
+    sooner_or_later = At(SINCE, MARK.ask, KEY)
+    assert answers(event) == [sooner_or_later, Cancel(ESCALATION)]
+    assert answers(Customer.FollowUpResumed()) == [Cancel(ESCALATION)]
 
 
 def test_the_superior_is_asked_another_seven_days_later() -> None:
@@ -176,10 +193,11 @@ def owned(world: Policed, owner: UUID, days_ago: float) -> UUID:
     return world.side.do(registration(owner_id=owner), occurred_at=at).id
 
 
-def speak(world: Policed, kind: str, id: UUID, days_ago: float = 0) -> None:
+def speak(world: Policed, kind: str, id: UUID, days_ago: float | None = None) -> None:
+    """By the driven clock where ``days_ago`` says so, else by the database's."""
     said = {"channel": "visit", "subject": "参观"}
     command = COMMANDS[f"{kind}/record-interaction"].model_validate(said)
-    at = world.clock.now - timedelta(days=days_ago) if days_ago else None
+    at = None if days_ago is None else world.clock.now - timedelta(days=days_ago)
     world.side.do(command, id, occurred_at=at)
 
 
@@ -256,6 +274,90 @@ def test_who_takes_a_customer_over_has_seven_days_of_their_own(world: Policed) -
     *_, overdue = world.side.events(customer)
     assert isinstance(overdue, Customer.FollowUpOverdue)
     assert overdue.flagged_to == next_owner
+
+
+def merge(world: Policed, loser: UUID, into: UUID) -> None:
+    world.side.do(COMMANDS["customers/merge"].model_validate({"into_id": into}), loser)
+
+
+def test_what_is_said_to_a_merged_customer_counts_for_who_goes_on(world: Policed) -> None:
+    """Said on the merged one's opportunity, which goes on belonging to it."""
+    kept, middle, merged = (owned(world, add_user(world), 1) for _ in range(3))
+    opportunity = world.side.do(opening(merged)).id
+    merge(world, merged, middle)
+    merge(world, middle, kept)
+    world.settle()
+    world.clock.advance(days=5)
+    speak(world, "opportunities", opportunity, days_ago=0)
+    world.settle()
+    world.clock.advance(days=2)
+    world.settle()
+    assert flags(world, kept) == ["Customer.FollowUpRescheduled"], "not before seven days are over"
+    world.clock.advance(days=5, hours=1)
+    world.settle()
+    assert flags(world, kept)[1:] == ["Customer.FollowUpOverdue"]
+    assert flags(world, merged) == flags(world, middle) == []
+    speak(world, "opportunities", opportunity, days_ago=0)
+    world.settle()
+    assert flags(world, kept)[2:] == ["Customer.FollowUpResumed"]
+
+
+def test_a_merge_and_its_end_are_looked_at_again(world: Policed) -> None:
+    kept, merged = owned(world, add_user(world), 8), owned(world, add_user(world), 9)
+    speak(world, "customers", merged, days_ago=2)
+    world.settle()
+    assert flags(world, kept) == ["Customer.FollowUpOverdue"]
+    merge(world, merged, kept)
+    world.settle()
+    assert flags(world, kept)[1:] == ["Customer.FollowUpResumed"]
+    world.side.do(COMMANDS["customers/unmerge"](), merged)
+    world.settle()
+    assert flags(world, kept)[2:] == ["Customer.FollowUpOverdue"]
+    assert flags(world, merged) == []
+    assert world.listed("refused") == world.listed("dropped") == world.listed("parked") == []
+
+
+def retract(world: Policed, kind: str, id: UUID) -> None:
+    *_, last = (e for e in world.side.events(id) if isinstance(e, Interactive.InteractionRecorded))
+    said = {"interaction_id": last.interaction_id, "reason": "记错了客户"}
+    world.side.do(COMMANDS[f"{kind}/retract-interaction"].model_validate(said), id)
+
+
+def test_a_retracted_interaction_buys_no_time(world: Policed) -> None:
+    customer = owned(world, add_user(world), 8)
+    world.settle()
+    speak(world, "customers", customer)
+    world.settle()
+    retract(world, "customers", customer)
+    world.settle()
+    marked, resumed, again = flags(world, customer)
+    assert (marked, resumed) == ("Customer.FollowUpOverdue", "Customer.FollowUpResumed")
+    assert again == "Customer.FollowUpOverdue"
+    row = world.side.replayed(Customer, customer)
+    assert isinstance(row, Customer)
+    assert row.follow_up_overdue_since == world.side.log.stream(customer)[0].occurred_at + WEEK
+
+
+def test_then_the_remaining_interactions_say_when_the_next_is_due(world: Policed) -> None:
+    customer, elsewhere = owned(world, add_user(world), 30), owned(world, add_user(world), 1)
+    opportunity = world.side.do(opening(customer)).id
+    speak(world, "customers", customer, days_ago=5)
+    speak(world, "opportunities", opportunity, days_ago=1)
+    speak(world, "customers", customer, days_ago=6)
+    world.settle()
+    retract(world, "customers", customer)
+    move = COMMANDS["opportunities/move"].model_validate({"customer_id": elsewhere})
+    world.side.do(move, opportunity)
+    world.settle()
+    assert flags(world, customer) == [], "the one of six days ago was not what counted"
+    retract(world, "opportunities", opportunity)
+    world.settle()
+    assert flags(world, customer) == ["Customer.FollowUpRescheduled"]
+    assert flags(world, elsewhere) == []
+    world.clock.advance(days=2, hours=1)
+    world.settle()
+    assert flags(world, customer)[1:] == ["Customer.FollowUpOverdue"]
+    assert world.listed("refused") == world.listed("dropped") == world.listed("parked") == []
 
 
 def test_an_archived_customer_is_left_in_peace_until_it_is_restored(world: Policed) -> None:

@@ -18,8 +18,8 @@ from commands.task import (
     mark_task_overdue,
     remind_of_task,
 )
-from tests.policing import BEGINNING, Clock, Policed, happened, policed
-from tests.spec import RECORD
+from tests.policing import Clock, Policed, policed
+from tests.spec import BEGINNING, RECORD, happened
 
 DUE = BEGINNING + timedelta(days=2)
 REMIND = DUE - timedelta(hours=1)

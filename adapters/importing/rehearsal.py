@@ -131,6 +131,16 @@ class Rehearsal:
         own = [e for e in first if e.customer_id in customer_ids and e.position > after]
         return [*self._log.begun(customer_ids, after, limit), *own][:limit]
 
+    def latest(
+        self,
+        customer_ids: Sequence[UUID],
+        topics: Sequence[str],
+        before: tuple[datetime, int] | None,
+        limit: int,
+    ) -> Sequence[StoredEvent]:
+        """Of what is there: no policy follows a rehearsal, and nobody else asks."""
+        return self._log.latest(customer_ids, topics, before, limit)
+
     def receipts(self, command_ids: Sequence[UUID]) -> Mapping[UUID, StoredReceipt]:
         own = {id: self._receipts[id] for id in command_ids if id in self._receipts}
         return {**self._log.receipts([id for id in command_ids if id not in own]), **own}

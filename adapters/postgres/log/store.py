@@ -32,6 +32,11 @@ _BEGUN = (
     f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE customer_id = ANY (%s)"
     " AND position > %s AND version = 1 ORDER BY position LIMIT %s"
 )
+_LATEST = (
+    f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE customer_id = ANY (%s)"
+    " AND topic = ANY (%s) AND (occurred_at, position) < (%s, %s)"
+    " ORDER BY occurred_at DESC, position DESC LIMIT %s"
+)
 _RECEIPTS = (
     "SELECT c.command_id, c.stream_id, c.version, coalesce(e.position, 0), c.status, c.fingerprint"
     " FROM backstory.commands c LEFT JOIN backstory.events e USING (stream_id, version)"
@@ -184,6 +189,16 @@ class PostgresLog:
         """First events of streams that belonged to these customers when they began, from a
         position on, in order."""
         return self._reader.events(_BEGUN, [list(customer_ids), after, limit])
+
+    def latest(
+        self,
+        customer_ids: Sequence[UUID],
+        topics: Sequence[str],
+        before: tuple[datetime, int] | None,
+        limit: int,
+    ) -> list[StoredEvent]:
+        values = [list(customer_ids), list(topics), *(before or ("infinity", 0)), limit]
+        return self._reader.events(_LATEST, values)
 
     def stream(
         self, stream_id: UUID, *, after: int = 0, upto: int | None = None, limit: int | None = None
