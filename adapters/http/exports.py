@@ -24,8 +24,9 @@ from projections.base import Projection
 
 AT_ONCE = 2
 """Exports that are written at the same time; each takes a connection and a thread."""
-WAITING = 16
-"""Exports that may be written or wait for it; more are asked to come again."""
+MOST = 32
+"""Exports from their first wait to the last byte taken, each a file on disk; who asks for one more
+is asked to come again."""
 RETRY_SECONDS = 10
 BY_HEADER = "auto"
 MEDIA_TYPES: dict[Format, str] = {
@@ -97,7 +98,7 @@ class Exports:
             str(context.pool.conninfo), context.timezone, context.texts, reads.rows, reads.records
         )
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="exports")
-        self._unfinished = 0
+        self._open = 0
 
     async def answer(
         self, request: Request, projection: Projection[Any], format: Format
@@ -115,11 +116,11 @@ class Exports:
         return await self._begin(request, wanted, self._headers(wanted))
 
     async def _begin(self, request: Request, wanted: Wanted, headers: dict[str, str]) -> Response:
-        if self._unfinished >= WAITING:
+        if self._open >= MOST:
             raise Overload(RETRY_SECONDS)
-        spool = Spool()
-        self._unfinished += 1
-        spool.run(self._threads, partial(self._write, wanted), self._finished)
+        spool = Spool(self._released)
+        self._open += 1
+        spool.run(self._threads, partial(self._write, wanted))
         try:
             await spool.begun(request)
         except ClientGone:
@@ -133,8 +134,8 @@ class Exports:
     def _write(self, wanted: Wanted, spool: Spool) -> None:
         self._exporter.write(wanted, spool)
 
-    def _finished(self) -> None:
-        self._unfinished -= 1
+    def _released(self) -> None:
+        self._open -= 1
 
     def _title(self, projection: Projection[Any], language: str) -> str:
         texts = self._context.texts.of(language).aggregate(projection.kind)

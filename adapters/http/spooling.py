@@ -1,7 +1,8 @@
 """Spooling: a file that a thread writes while it is sent, as fast as each of them can.
 
-The writer never waits for the reader: a slow client holds a file, not a transaction. What cannot
-be finished breaks the transfer, which the client notices: it is never ended as if complete.
+The writer never waits for the reader: a slow client holds a file, not a transaction, until it has
+taken all of it or takes nothing any more. What cannot be finished breaks the transfer, which the
+client notices: it is never ended as if complete.
 """
 
 import asyncio
@@ -15,12 +16,14 @@ from typing import IO
 
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 CHUNK = 256 * 1024
 """Bytes."""
 LOOK_SECONDS = 0.5
 """How often is looked whether the client is still there, before anything was sent."""
+STALLED_SECONDS = 60.0
+"""A client that takes nothing for so long is cut off."""
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +37,12 @@ class TransferBroken(Exception):
 
 
 class Spool:
-    """One such file, without a name on disk. The event loop's side reads, a thread writes."""
+    """One such file, without a name on disk. The event loop's side reads, a thread writes.
 
-    def __init__(self) -> None:
+    ``released`` is called on the event loop once neither needs the file any more.
+    """
+
+    def __init__(self, released: Callable[[], None]) -> None:
         self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever is last
         self._loop = asyncio.get_running_loop()
         self._moved = asyncio.Event()
@@ -44,7 +50,7 @@ class Spool:
         self._failure: BaseException | None = None
         self._is_wanted, self._users = True, 2
         self._stop: Callable[[], None] | None = None
-        self._finished: Callable[[], None] = _nothing
+        self._released = released
 
     # The writer's side
 
@@ -62,11 +68,8 @@ class Spool:
             size = os.fstat(self.file.fileno()).st_size
         self._tell(self._advanced, size)
 
-    def run(
-        self, executor: Executor, work: Callable[["Spool"], None], finished: Callable[[], None]
-    ) -> None:
-        """Let the work write the file, and call ``finished`` on the event loop when it has."""
-        self._finished = finished
+    def run(self, executor: Executor, work: Callable[["Spool"], None]) -> None:
+        """Let the work write the file."""
         executor.submit(self._written, work)
 
     def _written(self, work: Callable[["Spool"], None]) -> None:
@@ -91,7 +94,6 @@ class Spool:
 
     def _ended(self, failure: BaseException | None) -> None:
         self._failure, self._is_done = failure, True
-        self._finished()
         self._moved.set()
         self._left()
 
@@ -135,9 +137,7 @@ class Spool:
         self._users -= 1
         if not self._users:
             self.file.close()
-
-
-def _nothing() -> None: ...
+            self._released()
 
 
 def _quietly(stop: Callable[[], None]) -> None:
@@ -153,7 +153,13 @@ class SpooledResponse(StreamingResponse):
         self._spool = spool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_soon(message: Message) -> None:
+            try:
+                await asyncio.wait_for(send(message), STALLED_SECONDS)
+            except TimeoutError:
+                raise TransferBroken("the client takes nothing") from None
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_soon)
         finally:
             self._spool.close()

@@ -23,7 +23,7 @@ from adapters.exporting import sheets
 from adapters.exporting.formulas import is_formula, neutral, original
 from adapters.exporting.lines import CsvWriter
 from adapters.exporting.sheets import SheetWriter
-from adapters.http import exports
+from adapters.http import exports, spooling
 from adapters.postgres.reads.asof import NOW
 from adapters.postgres.reads.filters import Selection
 from adapters.postgres.reads.streaming import ListReader
@@ -476,15 +476,44 @@ def test_a_client_that_goes_away_ends_the_export(
     assert exported(client, "/v1/users.csv"), "and there is room for others"
 
 
-def test_more_exports_at_once_than_can_be_are_asked_to_come_back(
+def test_a_client_that_is_slow_counts_until_it_has_taken_all(
+    big: tuple[Served, httpx.Client], module_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client = big
+    monkeypatch.setattr(exports, "MOST", 2)
+    with client.stream("GET", "/v1/customers.csv") as slow:
+        with client.stream("GET", "/v1/customers.csv") as other:
+            assert (slow.status_code, other.status_code) == (200, 200)
+            assert gone(module_database_url, 60), "both are written, neither is taken"
+            answer = client.get("/v1/users.csv")
+            assert answer.status_code == 503, answer.text
+            assert answer.headers["retry-after"] == "10"
+            assert answer.json()["type"].endswith("overloaded")
+            other.read()
+        assert exported_soon(client, "/v1/users.csv"), "who has taken all makes room"
+        slow.read()
+
+
+def test_a_client_that_takes_nothing_is_cut_off(
     big: tuple[Served, httpx.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, client = big
-    with monkeypatch.context() as patch:
-        patch.setattr(exports, "WAITING", 0)
-        answer = client.get("/v1/users.csv")
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "10"
+    monkeypatch.setattr(exports, "MOST", 1)
+    monkeypatch.setattr(spooling, "STALLED_SECONDS", 0.5)
+    with client.stream("GET", "/v1/customers.csv") as stalled:
+        assert stalled.status_code == 200
+        assert exported_soon(client, "/v1/users.csv")
+        with pytest.raises(httpx.RemoteProtocolError):
+            stalled.read()
+
+
+def exported_soon(client: httpx.Client, path: str, seconds: float = 60) -> list[dict[str, str]]:
+    """The export, asked for again as long as there is no room for it."""
+    deadline = time.monotonic() + seconds
+    while (answer := client.get(path)).status_code == 503:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.05)
+    return read(answer)
 
 
 def test_an_export_that_fails_midway_is_cut_off(
