@@ -93,10 +93,22 @@ class Records:
     def _folded(
         self, projection: Projection[Any], id: UUID, stored: Sequence[StoredEvent], moment: Moment
     ) -> Iterator[Step]:
-        row: Row | None = None
-        for event in known(self._events(projection.kind, id, stored, moment), moment):
-            before, row = row, _after(projection, row, event)
-            yield event, before, row
+        yield from _steps(
+            projection, None, known(self._events(projection.kind, id, stored, moment), moment)
+        )
+
+    def folded(
+        self,
+        projection: Projection[Any],
+        id: UUID,
+        stored: Sequence[StoredEvent],
+        row: Row | None,
+    ) -> Iterator[Step]:
+        """Events that follow each other, in this order, on the row before them.
+
+        Raises RecordUnreadable.
+        """
+        return _steps(projection, row, self._events(projection.kind, id, stored, NOW))
 
     def _events(
         self, kind: str, id: UUID, stored: Sequence[StoredEvent], moment: Moment
@@ -111,6 +123,12 @@ class Records:
             elif counts(one, moment):
                 raise RecordUnreadable(kind, id, one.position)
         return events
+
+
+def _steps(projection: Projection[Any], row: Row | None, events: Iterable[Event]) -> Iterator[Step]:
+    for event in events:
+        before, row = row, _after(projection, row, event)
+        yield event, before, row
 
 
 def _after(projection: Projection[Any], row: Row | None, event: Event) -> Row | None:

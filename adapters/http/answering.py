@@ -17,6 +17,7 @@ from adapters.postgres.reads.scope import Scope
 from adapters.postgres.reads.statements import Page
 from adapters.postgres.views.references import MERGED
 from adapters.records import Records, RecordUnreadable
+from adapters.steps import Steps
 from aggregates.errors import FieldError, Invalid, NotFound
 from projections.base import Projection, Row
 from queries.base import Query
@@ -31,6 +32,7 @@ class Reads:
         self.context, self.reading = context, Reading(context)
         self.rows = RowReader(context.pool, context.timezone)
         self.records = Records(context.log, context.mapper)
+        self.steps = Steps(context.log, self.records, self.rows)
 
     async def scope(self, request: Request) -> Scope:
         return Scope((await self.context.caller(request)).actor)

@@ -10,10 +10,12 @@ from adapters.http.answering import identified
 from adapters.http.asking import Reading, asked, position, whole
 from adapters.http.context import Context
 from adapters.names import Names
+from adapters.postgres.reads import lives
 from adapters.postgres.reads.asof import Moment
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
 from adapters.records import Records, Step
+from adapters.steps import Steps
 from adapters.texts import Texts, negotiated
 from aggregates.errors import FieldError, Invalid, NotFound
 from projections.base import Projection, Row
@@ -97,6 +99,7 @@ class Histories:
         self._context, self._reading = context, Reading(context)
         self._rows = RowReader(context.pool, context.timezone)
         self._records = Records(context.log, context.mapper)
+        self._steps = Steps(context.log, self._records, self._rows)
         self._texts: Texts = context.texts
 
     async def answer(self, request: Request, projection: Projection[Any]) -> Response:
@@ -127,19 +130,22 @@ class Histories:
         limit: int,
         language: str,
     ) -> dict[str, Any]:
-        if not self._rows.sees(projection.row, scope, id):
+        rows = self._rows
+        if not rows.sees(projection.row, scope, id):
             raise NotFound(projection.kind, id)
-        steps = list(self._records.steps(projection, id, moment))
-        if not steps:
+        if behind is not None and not lives.belongs(rows, projection.kind, id, behind, moment):
+            raise Invalid(FieldError("cursor", "not-a-cursor"))
+        told = lives.page(rows, projection.kind, id, moment, behind, limit + 1)
+        if not told and behind is None:
             raise NotFound(projection.kind, id)
-        begin = 0 if behind is None else _behind(steps, behind)
-        shown = steps[begin : begin + limit]
-        names = Names(self._rows, self._records, scope)
-        items = names.said(
-            lambda: [item(self._texts, step, language, names, moment) for step in shown]
-        )
-        is_last = begin + limit >= len(steps)
-        return {"items": items, "next": None if is_last else str(items[-1]["position"])}
+        shown, is_last = told[:limit], len(told) <= limit
+        steps = self._steps.at({id: projection}, shown, moment)
+        names = Names(rows, self._records, scope)
+
+        def speak() -> list[dict[str, Any]]:
+            return [item(self._texts, steps[p], language, names, moment) for p in shown]
+
+        return {"items": names.said(speak), "next": None if is_last else str(shown[-1])}
 
 
 def item(texts: Texts, step: Step, language: str, names: Names, moment: Moment) -> dict[str, Any]:
@@ -160,13 +166,6 @@ def item(texts: Texts, step: Step, language: str, names: Names, moment: Moment) 
         "changes": changes(before, after),
         "sentence": texts.sentence(event, before, after, language, then),
     }
-
-
-def _behind(steps: list[Step], position: int) -> int:
-    for index, (event, _, _) in enumerate(steps):
-        if event.envelope.position == position:
-            return index + 1
-    raise Invalid(FieldError("cursor", "not-a-cursor"))
 
 
 def changes(before: Row | None, after: Row | None) -> dict[str, list[Any]]:

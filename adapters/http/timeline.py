@@ -8,11 +8,13 @@ from fastapi import APIRouter, Request, Response
 
 from adapters.http import answers, openapi, parameters
 from adapters.http.answering import Reads, identified
-from adapters.http.asking import MOST_VALUES, Asked, asked, position, whole
+from adapters.http.asking import MOST_VALUES, Asked, asked, whole
 from adapters.http.context import Context
 from adapters.http.history import ITEM, item
 from adapters.names import Names
+from adapters.postgres.reads import cursors
 from adapters.postgres.reads.asof import Moment
+from adapters.postgres.reads.kinds import POSITION_KIND
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.reads.timeline import Filters, Told, tables, timeline
 from adapters.postgres.views.references import mergeable
@@ -125,15 +127,17 @@ class Timelines:
         filters = _wanted(given)
         id = identified(request.path_params["id"])
         limit = whole(given.own.get("limit"), "limit", DEFAULT_LIMIT, MOST)
-        cursor = given.own.get("cursor")
-        behind = None if cursor is None else position(cursor, "cursor")
+        place = _Place(id, given)
+        behind = place.of(given.own.get("cursor"))
         moment = await reads.reading.moment(given)
         read = await reads.reading.ready(self._tables, given, moment)
         language = negotiated(request.headers.get("accept-language"))
         page = await reads.reading.read(
             self._page, scope, id, moment, filters, behind, limit, language
         )
-        return answers.answer({**page, "position": read}, {"Content-Language": language})
+        next = None if page["next"] is None else place.cursor(page["next"])
+        told = {**page, "next": next, "position": read}
+        return answers.answer(told, {"Content-Language": language})
 
     def _page(
         self,
@@ -146,22 +150,21 @@ class Timelines:
         language: str,
     ) -> dict[str, Any]:
         reads = self._reads
-        reads.row(self._projection, scope, id, moment)  # or NotFound
+        if reads.rows.one(self._projection.row, scope, id, moment) is None:
+            reads.row(self._projection, scope, id, moment)  # Or NotFound: the view may be behind.
         found = timeline(
             reads.rows, self._projection, id, scope, moment, filters, behind, limit + 1
         )
-        if behind is not None and not found and not reads.context.log.holds(behind):
-            raise Invalid(FieldError("cursor", "not-a-cursor"))
         items = self._told(found[:limit], moment, language, scope)
         is_last = len(found) <= limit
-        return {"items": items, "next": None if is_last else str(found[limit - 1].position)}
+        return {"items": items, "next": None if is_last else found[limit - 1].position}
 
     def _told(
         self, found: Sequence[Told], moment: Moment, language: str, scope: Scope
     ) -> list[dict[str, Any]]:
         reads, projections = self._reads, _projections()
         wanted = {told.stream_id: projections[told.kind] for told in found}
-        steps = reads.records.steps_of(wanted, moment)
+        steps = reads.steps.at(wanted, [told.position for told in found], moment)
         names = Names(reads.rows, reads.records, scope)
 
         def speak() -> list[dict[str, Any]]:
@@ -172,6 +175,27 @@ class Timelines:
             ]
 
         return names.said(speak)
+
+
+class _Place:
+    """Where pages of one timeline end: a cursor fits no other, nor other filters or moments."""
+
+    def __init__(self, id: UUID, given: Asked) -> None:
+        filters = sorted(f"{name}={value}" for name, value in given.rest)
+        self._id, self._asked = (
+            id,
+            "\n".join(("timeline", str(id), given.moment, *filters)).encode(),
+        )
+
+    def cursor(self, position: int) -> str:
+        return cursors.cursor(cursors.Place(position, self._id), self._asked)
+
+    def of(self, cursor: str | None) -> int | None:
+        """The position that a cursor points to. Raises Invalid."""
+        if cursor is None:
+            return None
+        position: int = cursors.place(cursor, self._asked, POSITION_KIND).value
+        return position
 
 
 def _wanted(given: Asked) -> Filters:

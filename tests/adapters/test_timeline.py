@@ -236,6 +236,28 @@ def test_what_cannot_be_asked_is_refused_by_name(parts: Served, client: httpx.Cl
     assert early.status_code == 404
 
 
+def test_a_cursor_fits_its_own_timeline_only(parts: Served, client: httpx.Client) -> None:
+    acme, other = customer(parts, "上海测试有限公司"), customer(parts, "北京测试有限公司")
+    for tag in "甲乙":
+        run(parts, "customers/tag", acme, tags=(tag,))
+        run(parts, "customers/tag", other, tags=(tag,))
+    parts.caught_up()
+    path = f"/v1/customers/{acme}/timeline"
+    page = client.get(path, params={"limit": 1}).json()
+    strange = client.get(f"/v1/customers/{other}/timeline", params={"limit": 1}).json()
+    assert client.get(path, params={"cursor": page["next"]}).status_code == 200
+    for query in (
+        {"cursor": strange["next"]},
+        {"cursor": str(strange["items"][0]["position"])},
+        {"cursor": str(page["items"][0]["position"])},
+        {"cursor": page["next"], "kind": "customer"},
+        {"cursor": page["next"], "clock": "recorded"},
+    ):
+        answer = client.get(path, params=query)
+        assert answer.status_code == 422, query
+        assert [e["field"] for e in answer.json()["errors"]] == ["cursor"]
+
+
 def test_the_document_says_what_is_answered(parts: Served, client: httpx.Client) -> None:
     jsonschema = pytest.importorskip("jsonschema_rs")
     acme = customer(parts, "上海测试有限公司")

@@ -27,7 +27,7 @@ _LOG = (
     f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE position > %s"
     " AND position <= least(%s::bigint, (SELECT position FROM backstory.head))"
 )
-_HOLDS = "SELECT FROM backstory.events WHERE position = %s"
+_EACH = f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE position = ANY (%s)"
 _BEGUN = (
     f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE customer_id = ANY (%s)"
     " AND position > %s AND version = 1 ORDER BY position LIMIT %s"
@@ -181,9 +181,10 @@ class PostgresLog:
 
     # What the write side looks up: whatever is committed
 
-    def holds(self, position: int) -> bool:
-        """Whether an event is at this position."""
-        return bool(self._reader.rows(_HOLDS, (position,)))
+    def each(self, positions: Sequence[int]) -> Mapping[int, StoredEvent]:
+        """The events at these positions."""
+        found = self._reader.events(_EACH, (list(positions),))
+        return {event.position: event for event in found}
 
     def begun(self, customer_ids: Sequence[UUID], after: int, limit: int) -> list[StoredEvent]:
         """First events of streams that belonged to these customers when they began, from a

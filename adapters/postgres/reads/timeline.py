@@ -17,8 +17,9 @@ from uuid import UUID
 
 from psycopg import sql
 
-from adapters.postgres.reads.asof import Moment, Now, Occurred, Recorded
+from adapters.postgres.reads.asof import Moment, Now, Recorded
 from adapters.postgres.reads.families import family
+from adapters.postgres.reads.lives import until
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.relations import Bindings, history, relation, table
 from adapters.postgres.reads.scope import Scope
@@ -103,7 +104,7 @@ def timeline(
         where.append(sql.SQL(_BEHIND[is_recorded]).format(bindings.bind(behind, "bigint")))
     statement = sql.SQL(_EVENTS).format(
         family=family(projection.row, [id], moment, bindings),
-        until=_until(moment, bindings),
+        until=until(moment, bindings),
         belonging=_belonging(projection, scope, moment, bindings),
         where=sql.SQL(" AND ").join(where) if where else sql.SQL("true"),
         order=sql.SQL(_ORDER[is_recorded]),
@@ -137,15 +138,6 @@ def _belonging(
         rows = relation(row, scope, moment, bindings, all=True, among=among)
         selects.append(sql.SQL("SELECT id FROM {} AS rows WHERE {}").format(rows, theirs))
     return sql.SQL(" UNION ALL ").join(selects)
-
-
-def _until(moment: Moment, bindings: Bindings) -> sql.Composable:
-    match moment:
-        case Recorded(position):
-            return sql.SQL("event.position <= ") + bindings.bind(position, "bigint")
-        case Occurred(instant):
-            return sql.SQL("event.occurred_at <= ") + bindings.bind(instant, "timestamptz")
-    return sql.SQL("true")
 
 
 def _wanted(filters: Filters, bindings: Bindings) -> Iterator[sql.Composable]:
