@@ -165,6 +165,15 @@ def test_sounds_are_one_sign_for_each_character() -> None:
     assert list(of_name("Acme")) == ["acme"]
 
 
+def test_an_unfinished_syllable_narrows_what_is_looked_up_by_its_pairs() -> None:
+    wish = asked("chunli")
+    assert wish is not None
+    [narrowed] = [part for part in wish.terms[0] if len(part.text) == 2]
+    [pairs] = narrowed.pieces.either
+    assert {syllables(name) for name in ("春丽", "纯亮", "春林")} <= set(pairs)
+    assert syllables("春华") not in pairs
+
+
 def test_whatever_letters_are_typed_there_are_few_readings() -> None:
     for letters in ("a" * 60, "xian" * 15, "zhuangshuang" * 5, "b" * 60):
         assert len(readings(letters)) <= 5

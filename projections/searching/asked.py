@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 from projections.searching import phones
 from projections.searching.characters import (
+    LEGAL_PAIRS,
     LEGAL_WORDS,
     folded,
     without_last_form,
@@ -23,6 +24,8 @@ LONGEST = 200
 _BETWEEN = re.compile(r"[\s,;、|]+")
 _COMMON_FORMS = ("有限公司", "股份有限公司", "有限责任公司", "公司")
 _MOST_TERMS = 20
+_FEW = 40
+"""So many pieces are looked up for two syllables of which one is not typed out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +123,21 @@ def _part(text: str) -> Part:
 
 def _spoken(reading: Reading, *, of_line: bool = False) -> Part:
     """A reading as a part of a line of sounds, or as the whole of one."""
-    known = "".join(s if len(s) == 1 else " " for s in reading.syllables)
-    exact = (p for run in known.split() if len(run) > 1 for p in pieces(run).whole)
     if len(reading.initials) > 1:
-        found = Pieces((*pieces(reading.initials).whole, *exact))
+        found = Pieces(pieces(reading.initials).whole, either=tuple(_pairs(reading)))
     else:
         found = Pieces((), tuple(reading.syllables[0]))
     text = reading.initials if len(reading.initials) > 1 else ""
     ends = LINE if of_line else ""
     return Part(text, found, f"{ends}{reading.expression}{ends}")
+
+
+def _pairs(reading: Reading) -> Iterator[tuple[str, ...]]:
+    """What two syllables side by side can be, where they can be few things."""
+    for one, next in pairwise(reading.syllables):
+        pairs = tuple(a + b for a in one for b in next) if len(one) * len(next) <= _FEW else ()
+        if pairs and LEGAL_PAIRS.isdisjoint(pairs):
+            yield pairs
 
 
 def _number(text: str) -> Asked:

@@ -25,6 +25,8 @@ class Pieces:
     """All of these."""
     beginnings: tuple[str, ...] = ()
     """Where there is no whole piece: one that begins with any of these."""
+    either: tuple[tuple[str, ...], ...] = ()
+    """And of each of these, one."""
 
 
 def pieces(part: str) -> Pieces:

@@ -16,7 +16,7 @@ from projections.searching.pieces import Pieces
 
 FIRST, ANY = ("exact", "beginning", "newest"), ("any",)
 """Ways of finding."""
-NEWEST = 20_000
+NEWEST = 8_000
 MOST = {"exact": 200, "beginning": 1_000, "any": 5_000}
 """So many matches of a kind are ranked, whatever more there are. A term with more matches than that
 in all has filled the list from the newest rows before."""
@@ -176,7 +176,8 @@ def _query(terms: Sequence[Term]) -> str:
 
 def _lexemes(pieces: Pieces) -> str:
     if pieces.whole:
-        return f"({' & '.join(map(_quoted, pieces.whole))})"
+        either = (f"({' | '.join(map(_quoted, some))})" for some in pieces.either)
+        return f"({' & '.join((*map(_quoted, pieces.whole), *either))})"
     return f"({' | '.join(f'{_quoted(b)}:*' for b in pieces.beginnings)})"
 
 
