@@ -90,6 +90,11 @@ class Event(BaseModel):
         return self
 
 
+def said(**given: Any) -> dict[str, Any]:
+    """What was given; what was not is not part of an event."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
 class PartEvent(Event):
     """Something that concerns one part of a stream, such as one interaction with a customer.
 

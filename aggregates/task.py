@@ -126,6 +126,16 @@ class Task(Archivable, Revertible, Aggregate):
         self.require_open()
         self.record(self.Cancelled())
 
+    def finish(self, outcome: str | None = None) -> None:
+        """Complete it where nobody has closed it yet."""
+        if self.is_open:
+            self.complete(outcome)
+
+    def give_up(self) -> None:
+        """Cancel it where nobody has closed it yet."""
+        if self.is_open:
+            self.cancel()
+
     def revert(self, then: Aggregate) -> None:
         """What was done of a closed task stays done."""
         self.require_open()

@@ -1,109 +1,48 @@
 """Ticket: what a customer asks, complains of or needs done, from the first word to the rating."""
 
-from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 
 from aggregates.archive import Archivable
 from aggregates.attachment import Attachable
-from aggregates.base import Aggregate, derived
+from aggregates.base import Aggregate
+from aggregates.callback import COMPLAINT, CalledBack
 from aggregates.comment import Commentable
 from aggregates.errors import Rejected
-from aggregates.events import Created, Event
+from aggregates.events import Created, Event, said
 from aggregates.interaction import Interactive
 from aggregates.revert import Revertible
-from aggregates.values import (
-    BusinessInstant,
-    Code,
-    CodeText,
-    Custom,
-    ExternalId,
-    FreeText,
-    Ref,
-    Text,
-    Value,
+from aggregates.ticket_details import TicketDetails
+from aggregates.ticket_status import (
+    FINISHED,
+    IN_HAND,
+    LEADS,
+    OPEN,
+    Status,
+    TicketClosed,
+    TicketFinished,
+    TicketNotCompleted,
+    TicketNotFinished,
+    TicketNotInHand,
+    TicketNotInProgress,
+    TicketNotPending,
+    TicketNotWaiting,
 )
+from aggregates.values import CodeText, FreeText, Text
 
-Status = Literal["pending", "in_progress", "waiting", "completed", "closed"]
-OPEN: tuple[Status, ...] = ("pending", "in_progress", "waiting")
-IN_HAND: tuple[Status, ...] = ("in_progress", "waiting")
-FINISHED: tuple[Status, ...] = ("completed", "closed")
-LEADS: dict[Status, tuple[Status, ...]] = {
-    "pending": ("in_progress",),
-    "in_progress": ("waiting", "completed"),
-    "waiting": ("in_progress", "completed"),
-    "completed": ("closed", "in_progress"),
-    "closed": ("in_progress",),
-}
-"""From each status, where a ticket may go."""
-COMPLAINT = "complaint"
-"""The kind of ticket whose customer is called back once it is completed."""
-CALLED_BACK_WITHIN = timedelta(days=2)
-"""How long after a complaint is completed its customer is to be called back."""
 Score = Annotated[int, Field(ge=1, le=5)]
-
-
-class TicketNotPending(Rejected):
-    """The ticket has been taken up before."""
-
-
-class TicketNotInProgress(Rejected):
-    """The ticket is not being worked on."""
-
-
-class TicketNotWaiting(Rejected):
-    """The ticket is not waiting."""
-
-
-class TicketNotInHand(Rejected):
-    """The ticket is neither being worked on nor waiting."""
-
-
-class TicketNotCompleted(Rejected):
-    """The ticket is not completed."""
-
-
-class TicketNotFinished(Rejected):
-    """The ticket is neither completed nor closed."""
-
-
-class TicketFinished(Rejected):
-    """The ticket is completed or closed."""
-
-
-class TicketClosed(Rejected):
-    """The ticket is closed."""
 
 
 class ContactOfOtherCustomer(Rejected):
     """The contact is one of another customer than the ticket's."""
 
 
-class TicketDetails(Value):
-    """What may be known of a ticket beside customer, subject, kind and priority."""
-
-    description: FreeText | None = None
-    contact_id: Annotated[UUID, Ref("Contact")] | None = None
-    """Who asks."""
-    channel: Annotated[CodeText, Code("channel")] | None = None
-    product: Text | None = None
-    handling: Annotated[CodeText, Code("handling")] | None = None
-    """How it is to be dealt with, such as on site."""
-    receiver_id: Annotated[UUID, Ref("User")] | None = None
-    """Who took the request."""
-    receiver_opinion: FreeText | None = None
-    """What the receiver thinks of it."""
-    due_at: BusinessInstant | None = None
-    """By when the customer was promised an answer."""
-    external: ExternalId | None = None
-    custom: Custom | None = None
-
-
-class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggregate):
+class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, CalledBack, Aggregate):
     SERIES = "GD"
-    KEPT = frozenset({"status", "score", "comment", "callback_task_id"})
+    REVISION = 2
+    KEPT = frozenset({"status", "score", "comment"})
 
     status: Status = "pending"
     subject: str
@@ -114,7 +53,6 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
     owner_id: UUID | None = None
     score: int | None = None
     comment: FreeText | None = None
-    callback_task_id: UUID | None = None
 
     class Opened(TicketDetails, Created):
         subject: Text
@@ -170,17 +108,6 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.status = "closed"
 
-    class CallbackRequired(Event):
-        """A complaint is completed: its customer is to be called back."""
-
-        callback_task_id: UUID
-        """The task that is planned for it."""
-        subject: Text
-        owner_id: UUID | None = None
-
-        def apply(self, aggregate: "Ticket") -> None:
-            aggregate.callback_task_id = self.callback_task_id
-
     class Reopened(Event):
         reason: FreeText
         callback_task_id: UUID | None = None
@@ -188,18 +115,6 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
 
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.take_up_again("in_progress")
-
-    class CallbackRecorded(Event):
-        reached: bool = True
-        """Whether somebody answered."""
-        satisfied: bool | None = None
-        note: FreeText | None = None
-        callback_task_id: UUID | None = None
-        """The task that is done with it."""
-
-        def apply(self, aggregate: "Ticket") -> None:
-            if self.reached:
-                aggregate.callback_task_id = None
 
     class Rated(Event):
         score: Score
@@ -214,6 +129,8 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
         status: Status
         irregular: bool = False
         """Whether nobody here could have led it there."""
+        callback_task_id: UUID | None = None
+        """The task of the callback that nobody waits for any more."""
 
         def apply(self, aggregate: "Ticket") -> None:
             if self.status in FINISHED:
@@ -260,7 +177,7 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
     def wait(self, reason: str | None = None) -> None:
         """Stop working on it until somebody else has done something."""
         self.require_status(("in_progress",), TicketNotInProgress)
-        self.record(self.PutOnHold(**_said(reason=reason)))
+        self.record(self.PutOnHold(**said(reason=reason)))
 
     def resume(self) -> None:
         self.require_status(("waiting",), TicketNotWaiting)
@@ -269,18 +186,14 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
     def escalate(self, reason: str | None = None, to_id: UUID | None = None) -> None:
         """Bring it before somebody who decides more."""
         self.require_status(OPEN, TicketFinished)
-        self.record(self.Escalated(**_said(reason=reason, to_id=to_id)))
+        self.record(self.Escalated(**said(reason=reason, to_id=to_id)))
 
     def complete(self, solution: str) -> None:
         """Say how it was solved; who complained is to be called back."""
         self.require_status(IN_HAND, TicketNotInHand)
         self.record(self.Completed(solution=solution))
         if self.kind == COMPLAINT:
-            task_id = derived(self.id, f"callback/{self.version}")
-            known = _said(owner_id=self.owner_id)
-            self.record(
-                self.CallbackRequired(callback_task_id=task_id, subject=self.subject, **known)
-            )
+            self.require_callback(self.subject, self.owner_id)
 
     def close(self) -> None:
         """Nothing more is to come of it."""
@@ -290,31 +203,26 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
     def reopen(self, reason: str) -> None:
         """Work on it again."""
         self.require_status(FINISHED, TicketNotFinished)
-        self.record(self.Reopened(reason=reason, **_said(callback_task_id=self.callback_task_id)))
-
-    def record_callback(self, *, reached: bool = True, **told: Any) -> None:
-        """Say what came of calling the customer back, in whatever status it is."""
-        if reached:
-            told |= _said(callback_task_id=self.callback_task_id)
-        else:
-            told["reached"] = False
-        self.record(self.CallbackRecorded(**told))
+        self.record(self.Reopened(reason=reason, **said(callback_task_id=self.callback_task_id)))
 
     def rate(self, score: int, comment: str | None = None) -> None:
         """Record what the customer thinks of how it was dealt with."""
         self.require_status(FINISHED, TicketNotFinished)
         if (score, comment) != (self.score, self.comment):
-            self.record(self.Rated(score=score, **_said(comment=comment)))
+            self.record(self.Rated(score=score, **said(comment=comment)))
 
     def record_status(self, status: Status) -> None:
         """Take over what another system says, whatever was before."""
         irregular = status not in LEADS[self.status]
-        self.record(self.StatusRecorded(status=status, irregular=irregular))
+        task_id = None if status in FINISHED else self.callback_task_id
+        given_up = said(callback_task_id=task_id)
+        self.record(self.StatusRecorded(status=status, irregular=irregular, **given_up))
 
     def take_up_again(self, status: Status) -> None:
         """Fold of what makes it unfinished: a rating was of what was done before."""
         if self.status in FINISHED:
-            self.score = self.comment = self.callback_task_id = None
+            self.score = self.comment = None
+            self.forget_callback()
         self.status = status
 
     def require_status(self, allowed: tuple[Status, ...], rejection: type[Rejected]) -> None:
@@ -322,8 +230,3 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Aggre
 
     def require_not_closed(self) -> None:
         self.require(self.status != "closed", TicketClosed, state=self.status)
-
-
-def _said(**given: Any) -> dict[str, Any]:
-    """What was given; what was not is not part of the event."""
-    return {name: value for name, value in given.items() if value is not None}

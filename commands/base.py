@@ -28,6 +28,10 @@ class Known(Protocol):
         """The record as it is now. Raises NotFound."""
         ...
 
+    def new(self, kind: type[B], id: UUID) -> B:
+        """A record to which nothing has happened yet, with a number where its kind has some."""
+        ...
+
     def at(self, kind: type[B], id: UUID, version: int) -> B:
         """The record as it was at a version. Raises NotFound."""
         ...

@@ -1,6 +1,6 @@
 """What time asks of customers that have an owner: to be kept in touch with."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,10 +9,9 @@ from aggregates.base import Aggregate, having
 from aggregates.customer import Customer
 from aggregates.events import Event
 from aggregates.interaction import Interactive
-from aggregates.user import User
 from aggregates.values import BusinessInstant
 from commands.base import COMMANDS, Changes, Known
-from commands.known import family, survivor
+from commands.known import family, superiors, survivor
 from commands.policies import Answer, Ask, At, Cancel, whenever
 from commands.requests import IMPORT
 
@@ -150,16 +149,6 @@ def _meant(
     )
     meant = next((e.envelope for e in recorded if e.interaction_id == interaction_id), None)
     return (None, None) if meant is None else (meant.customer_id, meant.occurred_at)
-
-
-def superiors(user_id: UUID | None, known: Known) -> Iterator[UUID]:
-    """A user's superior, that one's, and so on, those who were locked out left aside."""
-    seen: set[UUID] = set()
-    while user_id is not None and user_id not in seen:
-        seen.add(user_id)
-        user_id = known.get(User, user_id).superior_id
-        if user_id is not None and known.get(User, user_id).is_active:
-            yield user_id
 
 
 @whenever(*BEGINS, *ENDS, Interactive.InteractionRecorded, Customer.FollowUpOverdue, *TOLD)

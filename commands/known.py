@@ -1,6 +1,6 @@
 """What commands find out about other records: the log's answers, and none from a cache alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from aggregates.base import Aggregate
 from aggregates.errors import NotFound, kebab
 from aggregates.events import Event
 from aggregates.merge import MOST_LISTED, Made, Mergeable
+from aggregates.user import User
 from commands.base import Known
 from commands.ports import EventLog, NeedsIO
 from commands.repository import REFERENCE_SECONDS, Repository
@@ -22,17 +23,21 @@ class Knowledge:
         self,
         log: EventLog,
         repository: Repository,
+        number: Callable[[type[Aggregate], bool], str | None],
         *,
         fresh: bool = False,
         offline: bool = False,
         is_import: bool = False,
     ) -> None:
-        self._log, self._repository = log, repository
+        self._log, self._repository, self._number = log, repository, number
         self.is_import = is_import
         self._max_age, self._offline = (0.0 if fresh else REFERENCE_SECONDS), offline
 
     def get(self, kind: type[A], id: UUID) -> A:
         return self._repository.get(kind, id, max_age=self._max_age, offline=self._offline)
+
+    def new(self, kind: type[A], id: UUID) -> A:
+        return kind(id, number=self._number(kind, self._offline))
 
     def at(self, kind: type[A], id: UUID, version: int) -> A:
         self._require_online()
@@ -78,3 +83,13 @@ def survivor(known: Known, kind: type[Aggregate], id: UUID) -> UUID:
         if into is None:
             return id
         id = into
+
+
+def superiors(user_id: UUID | None, known: Known) -> Iterator[UUID]:
+    """A user's superior, that one's, and so on, those who were locked out left aside."""
+    seen: set[UUID] = set()
+    while user_id is not None and user_id not in seen:
+        seen.add(user_id)
+        user_id = known.get(User, user_id).superior_id
+        if user_id is not None and known.get(User, user_id).is_active:
+            yield user_id

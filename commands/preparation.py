@@ -95,9 +95,8 @@ class Preparation:
             aggregate.incomplete = meta.incomplete
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
         is_import = caller.origin == IMPORT
-        known = Knowledge(
-            self._log, self._repository, fresh=fresh, offline=offline, is_import=is_import
-        )
+        knows = {"fresh": fresh, "offline": offline, "is_import": is_import}
+        known = Knowledge(self._log, self._repository, self._number, **knows)
         try:
             children = handled(command, aggregate, known)
         except CustomerMerged as refusal:
@@ -114,14 +113,16 @@ class Preparation:
         kind = request.command.AGGREGATE
         if request.command.CREATES:
             require_match(request, None, self._log, self._codec)
-            number = self._numbers.next(kind.SERIES, self._occurrence.today(), offline=offline)
-            return kind(request.id or uuid7(), number=number)
+            return kind(request.id or uuid7(), number=self._number(kind, offline))
         if request.id is None:
             raise Invalid(FieldError("id", "missing"))
         max_age = 0.0 if fresh else None
         aggregate = self._repository.get(kind, request.id, max_age=max_age, offline=offline)
         require_match(request, aggregate, self._log, self._codec, offline=offline)
         return aggregate
+
+    def _number(self, kind: type[Aggregate], offline: bool) -> str | None:
+        return self._numbers.next(kind.SERIES, self._occurrence.today(), offline=offline)
 
     def _check_meta(self, request: Request, caller: Caller) -> None:
         meta = request.meta
@@ -165,7 +166,7 @@ class Preparation:
 
     def survivor(self, kind: type[Aggregate], id: UUID) -> UUID:
         """Who goes on for a record: itself, or whoever it was merged into in the end."""
-        return survivor(Knowledge(self._log, self._repository), kind, id)
+        return survivor(Knowledge(self._log, self._repository, self._number), kind, id)
 
     # The unit
 

@@ -4,7 +4,9 @@ from typing import Annotated
 from uuid import UUID
 
 from aggregates.customer import Customer
-from aggregates.ticket import Score, Status, Ticket, TicketDetails
+from aggregates.ticket import Score, Ticket
+from aggregates.ticket_details import TicketDetails
+from aggregates.ticket_status import Status
 from aggregates.values import Code, CodeText, FreeText, Ref, Text, left_out
 from commands.base import Changes, Command, Creates, Known
 from commands.known import survivor

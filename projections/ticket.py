@@ -4,8 +4,11 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
+from aggregates.callback import CALLED_BACK_WITHIN, COMPLAINT
 from aggregates.events import Event
-from aggregates.ticket import CALLED_BACK_WITHIN, COMPLAINT, FINISHED, Status, Ticket, TicketDetails
+from aggregates.ticket import Ticket
+from aggregates.ticket_details import TicketDetails
+from aggregates.ticket_status import FINISHED, Status
 from aggregates.values import Ref
 from projections.base import Projection, Row
 
@@ -48,7 +51,7 @@ class TicketRow(Row, table="tickets", details=TicketDetails):
     callback_note: str | None = None
 
 
-tickets = Projection(TicketRow, Ticket, revision=5)
+tickets = Projection(TicketRow, Ticket, revision=6)
 
 
 @tickets.on(Ticket.Opened)
@@ -109,7 +112,13 @@ def escalated(row: TicketRow, event: Ticket.Escalated) -> TicketRow:
 
 @tickets.on(Ticket.CallbackRequired, copies=False)
 def callback_required(row: TicketRow, event: Ticket.CallbackRequired) -> TicketRow:
-    return row.updated(callback_task_id=event.callback_task_id)
+    """That it is due follows from where the ticket stands; there is no task yet."""
+    return row
+
+
+@tickets.on(Ticket.CallbackPlanned, copies=False)
+def callback_planned(row: TicketRow, event: Ticket.CallbackPlanned) -> TicketRow:
+    return row.updated(callback_task_id=event.callback_task_id) if row.callback == "due" else row
 
 
 @tickets.on(Ticket.CallbackRecorded, copies=False)

@@ -99,6 +99,9 @@ class Neighbours:
             raise NotFound(kind.KIND, id)
         return other.copy()
 
+    def new(self, kind: type[A], id: UUID) -> A:
+        return kind(id)
+
     def at(self, kind: type[A], id: UUID, version: int) -> A:
         return kind.replay(id, self._own[:version])
 

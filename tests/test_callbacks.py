@@ -3,25 +3,29 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from adapters.seeds import LOCAL
 from aggregates.base import derived
+from aggregates.callback import CALLED_BACK_WITHIN
 from aggregates.task import Task, TaskStatus
 from aggregates.ticket import Ticket
-from commands.callback import cancel_callback, complete_callback, plan_callback
+from aggregates.user import User
+from commands.callback import PlanCallback, cancel_callback, complete_callback, plan_callback
 from commands.policies import Ask
 from commands.requests import Caller
-from commands.task import CompleteTask, PlanTask
+from commands.task import CancelTask, CompleteTask
 from commands.ticket import (
     CompleteTicket,
     OpenTicket,
     RecordTicketCallback,
+    RecordTicketStatus,
     ReopenTicket,
     StartTicket,
 )
+from commands.user import AddUser, DisableUser
 from tests.policing import Clock, Policed, policed
 from tests.spec import BEGINNING, RECORD, given, happened
 from tests.write_side import registration
@@ -38,6 +42,9 @@ HISTORY = (OPENED, Ticket.Started())
 SOLVED = Ticket.Completed(solution="换了主板")
 TASK = derived(RECORD, "callback/3")
 REQUIRED = Ticket.CallbackRequired(callback_task_id=TASK, subject="打印机不工作", owner_id=CLERK)
+PLANNED = Ticket.CallbackPlanned(callback_task_id=TASK)
+DUE = BEGINNING + CALLED_BACK_WITHIN
+PLAN = PlanCallback(callback_task_id=TASK, due_at=DUE)
 
 
 # The rules
@@ -45,13 +52,38 @@ REQUIRED = Ticket.CallbackRequired(callback_task_id=TASK, subject="打印机不�
 
 def test_a_completed_complaint_requires_a_callback_and_nothing_else_does() -> None:
     solve = CompleteTicket(solution="换了主板")
-    given(*HISTORY).when(solve).then(SOLVED, REQUIRED).leaves(callback_task_id=TASK)
+    given(*HISTORY).when(solve).then(SOLVED, REQUIRED).leaves(callback_task_id=None)
     question = Ticket.DetailsChanged(kind="consultation")
     given(*HISTORY, question).when(solve).then(SOLVED)
 
 
+def test_the_task_is_planned_once_and_only_while_it_is_wanted() -> None:
+    wanted = (*HISTORY, SOLVED, REQUIRED)
+    planned = Task.Planned(
+        subject="回访 / Callback: 打印机不工作",
+        due_at=DUE,
+        about=RECORD,
+        customer_id=CUSTOMER,
+        owner_id=CLERK,
+    )
+    clerk = User.replay(CLERK, [User.Added(login="x", name="x")])
+    given(*wanted).beside(clerk).when(PLAN).then(PLANNED).and_creates(planned).leaves(
+        callback_task_id=TASK
+    )
+    for since in (PLANNED, Ticket.Reopened(reason="又坏了"), Ticket.CallbackRecorded()):
+        given(*wanted, since).beside(clerk).when(PLAN).changes_nothing()
+    there = Task.replay(TASK, [planned])
+    given(*wanted).beside(clerk, there).when(PLAN).then(PLANNED).leaves(callback_task_id=TASK)
+
+
+def test_what_was_never_planned_is_neither_done_nor_given_up() -> None:
+    wanted = (*HISTORY, SOLVED, REQUIRED)
+    given(*wanted).when(RecordTicketCallback()).then(Ticket.CallbackRecorded())
+    given(*wanted).when(ReopenTicket(reason="x")).then(Ticket.Reopened(reason="x"))
+
+
 def test_the_callback_is_done_once_somebody_answered() -> None:
-    waiting = (*HISTORY, SOLVED, REQUIRED)
+    waiting = (*HISTORY, SOLVED, REQUIRED, PLANNED)
     missed = Ticket.CallbackRecorded(reached=False)
     given(*waiting).when(RecordTicketCallback(reached=False)).then(missed).leaves(
         callback_task_id=TASK
@@ -65,11 +97,19 @@ def test_the_callback_is_done_once_somebody_answered() -> None:
 
 
 def test_a_reopened_complaint_is_called_back_about_when_it_is_completed_again() -> None:
-    waiting = (*HISTORY, SOLVED, REQUIRED)
+    waiting = (*HISTORY, SOLVED, REQUIRED, PLANNED)
     reopened = Ticket.Reopened(reason="又坏了", callback_task_id=TASK)
     given(*waiting).when(ReopenTicket(reason="又坏了")).then(reopened).leaves(callback_task_id=None)
-    anew = REQUIRED.model_copy(update={"callback_task_id": derived(RECORD, "callback/6")})
+    anew = REQUIRED.model_copy(update={"callback_task_id": derived(RECORD, "callback/7")})
     given(*waiting, reopened).when(CompleteTicket(solution="换了主板")).then(SOLVED, anew)
+
+
+def test_an_import_that_takes_a_complaint_up_again_gives_the_task_up() -> None:
+    waiting = given(*HISTORY, SOLVED, REQUIRED, PLANNED)
+    again = Ticket.StatusRecorded(status="in_progress", irregular=False, callback_task_id=TASK)
+    waiting.when(RecordTicketStatus(status="in_progress")).then(again).leaves(callback_task_id=None)
+    closed = Ticket.StatusRecorded(status="closed", irregular=False)
+    waiting.when(RecordTicketStatus(status="closed")).then(closed).leaves(callback_task_id=TASK)
 
 
 # The policies
@@ -79,8 +119,7 @@ def test_an_import_of_what_was_long_ago_plans_nothing() -> None:
     then = happened(REQUIRED)
     [ask] = plan_callback(then)
     assert isinstance(ask, Ask)
-    assert isinstance(ask.command, PlanTask)
-    assert (ask.id, ask.command.due_at) == (TASK, BEGINNING + timedelta(days=2))
+    assert (ask.id, ask.command) == (RECORD, PLAN)
     object.__setattr__(then.envelope, "recorded_at", BEGINNING + timedelta(days=2, seconds=1))
     assert list(plan_callback(then)) == []
 
@@ -88,6 +127,7 @@ def test_an_import_of_what_was_long_ago_plans_nothing() -> None:
 def test_a_callback_that_no_task_waits_for_asks_for_nothing() -> None:
     assert list(complete_callback(happened(Ticket.CallbackRecorded()))) == []
     assert list(cancel_callback(happened(Ticket.Reopened(reason="x")))) == []
+    assert list(cancel_callback(happened(Ticket.StatusRecorded(status="closed")))) == []
 
 
 @pytest.fixture
@@ -98,13 +138,19 @@ def world(database_url: str) -> Iterator[Policed]:
 
 def complained(world: Policed, **more: Any) -> UUID:
     """A complaint that was completed."""
+    ticket = started(world, **more)
+    world.side.do(CompleteTicket(solution="换了主板"), ticket)
+    world.settle()
+    return ticket
+
+
+def started(world: Policed, **more: Any) -> UUID:
+    """A complaint that is being worked on."""
     side = world.side
     customer = side.do(registration()).id
     told = {"customer_id": customer, "subject": "打印机不工作", "kind": "complaint"}
     ticket = side.do(OpenTicket.model_validate({**told, "priority": "normal", **more})).id
     side.do(StartTicket(), ticket)
-    side.do(CompleteTicket(solution="换了主板"), ticket)
-    world.settle()
     return ticket
 
 
@@ -136,7 +182,7 @@ def test_the_task_is_given_up_with_a_reopening_and_planned_anew(world: Policed) 
     world.side.do(CompleteTicket(solution="换了整机"), ticket)
     world.settle()
     assert task_of(world, ticket).status == TaskStatus.CANCELLED
-    assert task_of(world, ticket, version=6).status == TaskStatus.PLANNED
+    assert task_of(world, ticket, version=7).status == TaskStatus.PLANNED
 
 
 def test_a_task_that_somebody_closed_by_hand_is_left_alone(world: Policed) -> None:
@@ -144,8 +190,42 @@ def test_a_task_that_somebody_closed_by_hand_is_left_alone(world: Policed) -> No
     world.side.do(CompleteTask(), task_of(world, ticket).id)
     world.side.do(RecordTicketCallback(), ticket)
     world.settle()
-    assert [one.policy for one in world.listed("refused")] == ["complete-callback"]
     assert task_of(world, ticket).version == 2
+    other = complained(world)
+    world.side.do(CancelTask(), task_of(world, other).id)
+    world.side.do(ReopenTicket(reason="又坏了"), other)
+    world.settle()
+    assert task_of(world, other).version == 2
+    assert world.listed("refused") == world.listed("dropped") == []
+
+
+def add_user(world: Policed, superior_id: UUID | None = None) -> UUID:
+    login = f"u{uuid4().hex[:8]}"
+    return world.side.do(AddUser(login=login, name="王伟", superior_id=superior_id)).id
+
+
+def test_the_callback_of_one_who_was_locked_out_falls_to_whoever_is_above(world: Policed) -> None:
+    chief, alone = add_user(world), add_user(world)
+    boss, orphan = add_user(world, chief), add_user(world, alone)
+    owner = add_user(world, boss)
+    lost, nobodys = (started(world, owner_id=whose) for whose in (owner, orphan))
+    for ticket in (lost, nobodys):
+        world.side.do(CompleteTicket(solution="换了主板"), ticket)
+    for gone in (owner, boss, orphan, alone):
+        world.side.do(DisableUser(), gone)
+    world.settle()
+    assert task_of(world, lost).owner_id == chief
+    assert task_of(world, nobodys).owner_id is None
+    assert task_of(world, lost).number.startswith("RW-")
+    assert world.listed("refused") == []
+
+
+def test_an_import_leaves_no_task_behind(world: Policed) -> None:
+    ticket, importer = complained(world), Caller(LOCAL, origin="import")
+    world.side.do(RecordTicketStatus(status="in_progress"), ticket, caller=importer)
+    world.settle()
+    assert task_of(world, ticket).status == TaskStatus.CANCELLED
+    assert world.listed("refused") == []
 
 
 def test_what_happened_before_an_import_is_called_back_about_no_more(world: Policed) -> None:

@@ -11,11 +11,10 @@ from adapters import registry
 from aggregates.customer import Customer
 from aggregates.errors import Rejected
 from aggregates.events import Event
-from aggregates.ticket import (
+from aggregates.ticket import ContactOfOtherCustomer, Ticket
+from aggregates.ticket_status import (
     LEADS,
-    ContactOfOtherCustomer,
     Status,
-    Ticket,
     TicketClosed,
     TicketFinished,
     TicketNotCompleted,
