@@ -31,7 +31,7 @@ from adapters.apikeys import new_key
 from adapters.bootstrap import Backstory
 from adapters.postgres.views import tracking
 from adapters.postgres.views.cells import HEADER, TRAILER
-from adapters.postgres.views.tables import View, create, create_indexes, names
+from adapters.postgres.views.tables import View, complete, create, names
 from adapters.settings import Settings
 from aggregates.values import Money
 from benchmarks.commands_in_process import ME
@@ -129,9 +129,12 @@ def fill(url: str) -> None:
                 ranges = range(0, CUSTOMERS, step), range(step, CUSTOMERS + step, step)
                 list(pool.map(load, repeat(url), repeat(view.name), *ranges))
             began = time.perf_counter()
-            create_indexes(connection, view)
+            complete(connection, view)
             connection.execute(sql.SQL("VACUUM ANALYZE {}").format(view.table))
-            print(f"{view.name}: indexes in {time.perf_counter() - began:.0f} s", flush=True)
+            print(
+                f"{view.name}: indexes and totals in {time.perf_counter() - began:.0f} s",
+                flush=True,
+            )
             tracking.begin(connection, view, 0, tracking.draw_epoch(connection))
 
 

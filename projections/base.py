@@ -42,6 +42,9 @@ class Row:
     searched: ClassVar[tuple[str, ...]] = ()
     """Fields by which search finds the row, those that name it first; none: it is not searched."""
     searching: ClassVar[Searched | None] = None
+    totals_by: ClassVar[tuple[str, ...]] = ()
+    """Fields for whose combinations of values the listed rows are counted, and their amounts summed
+    by currency, as they change; none: no totals are kept."""
     owner: ClassVar[str | None] = None
     """The field that names who owns the row; None: rows have no owner of their own."""
 

@@ -11,6 +11,7 @@ from projections.base import Projection, Row
 class OpportunityRow(Row, table="opportunities", details=OpportunityDetails):
     owner = "owner_id"
     searched = ("title", "number", "external")
+    totals_by = ("pipeline", "stage", "owner_id")
 
     title: str = ""
     customer_id: UUID | None = None

@@ -4,9 +4,10 @@ A query knows no database. Its SQL names relations as ``{opportunities}`` and pa
 ``:owner_id``; whoever runs it puts there what the asker may see, as of the day asked for, and binds
 the parameters. ``{now.dictionary_entries}`` is the relation as of today whatever day is asked for:
 names and order of codes are how we call things, not what was so. ``{any.customers}`` also holds
-what is archived, merged or withdrawn. ``{possible_duplicates}`` and ``{match_keys}`` hold nothing
-but ids, of everybody's records: join them with relations that the asker may see. ``:moment`` is the
-instant as of which the question is asked.
+what is archived, merged or withdrawn. ``{totals.opportunities}`` has a line for each combination of
+the fields by which totals are kept, with ``count`` and ``total``. ``{possible_duplicates}`` and
+``{match_keys}`` hold nothing but ids, of everybody's records: join them with relations that the
+asker may see. ``:moment`` is the instant as of which the question is asked.
 
 ``o.customer_id = ANY ({customers:customer_id})`` chooses what belongs to the customer that the
 parameter names, or to one that was merged into it.
@@ -24,8 +25,9 @@ T = TypeVar("T")
 
 NOW = "now."
 ANY = "any."
+TOTALS = "totals."
 MOMENT = "moment"
-_TABLE = re.compile(r"^(now\.|any\.)?[a-z][a-z0-9_]*$")
+_TABLE = re.compile(r"^(now\.|any\.|totals\.)?[a-z][a-z0-9_]*$")
 _QUOTED = re.compile(r"'(?:[^']|'')*'|--[^\n]*")
 _PARAMETER = re.compile(_QUOTED.pattern + r"|(?<![:\w]):([a-z][a-z0-9_]*)")
 _CLAUSE = re.compile(
@@ -108,7 +110,7 @@ def relations(sql: str) -> tuple[str, ...]:
 
 def table_of(relation: str) -> str:
     """The table that a name in braces is about."""
-    return relation.removeprefix(NOW).removeprefix(ANY)
+    return relation.removeprefix(NOW).removeprefix(ANY).removeprefix(TOTALS)
 
 
 def parameters(sql: str) -> tuple[str, ...]:

@@ -25,10 +25,10 @@ class PipelineByStage(Query[list[StageTotal]]):
     """Only opportunities of this pipeline, by its code."""
 
     sql = """
-        SELECT o.pipeline, o.stage, count(*) AS opportunities,
+        SELECT o.pipeline, o.stage, sum(o.count)::bigint AS opportunities,
             CASE WHEN o.currency IS NOT NULL THEN jsonb_build_object(
-                'amount', sum(o.amount)::text, 'currency', o.currency) END AS amount
-        FROM {opportunities} o
+                'amount', sum(o.total)::text, 'currency', o.currency) END AS amount
+        FROM {totals.opportunities} o
         LEFT JOIN {now.dictionary_entries} s
             ON s.dictionary = 'stage' AND s.pipeline = o.pipeline AND s.code = o.stage
         WHERE (:owner_id IS NULL OR o.owner_id = :owner_id)

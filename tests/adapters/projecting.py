@@ -14,6 +14,7 @@ from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres.log.reading import Reader
 from adapters.postgres.log.store import PostgresLog
+from adapters.postgres.views import totals
 from adapters.postgres.views.columns import to_row
 from adapters.postgres.views.positions import Positions
 from adapters.postgres.views.projector import Projector
@@ -105,10 +106,25 @@ class World:
     # Reading
 
     def rows(self, view: View, ids: Iterable[UUID] | None = None) -> dict[UUID, Row]:
+        assert self.wrong_totals(view) == []
         query = sql.SQL("SELECT {} FROM {}").format(names(view.columns), view.table)
         found = [to_row(view.projection.row, r) for r in self.connection.execute(query)]
         wanted = None if ids is None else set(ids)
         return {r.id: r for r in found if wanted is None or r.id in wanted}
+
+    def wrong_totals(self, view: View) -> list[tuple[Any, ...]]:
+        """Lines of the kept totals that the rows do not come to, and the other way round."""
+        if view.totals is None:
+            return []
+        keys = names(totals.keys(view.projection.row))
+        compared = sql.SQL(
+            "WITH kept AS ("
+            " SELECT {keys}, count, total FROM {totals} WHERE (count, total) <> (0, 0)),"
+            " summed AS (SELECT {keys}, count(*), coalesce(sum(amount), 0) FROM {table}"
+            " WHERE archived_at IS NULL AND withdrawn_at IS NULL GROUP BY {keys})"
+            " (TABLE kept EXCEPT TABLE summed) UNION ALL (TABLE summed EXCEPT TABLE kept)"
+        ).format(keys=keys, totals=view.totals, table=view.table)
+        return self.connection.execute(compared).fetchall()
 
     def as_of(self, view: View, moment: int | datetime, ids: Iterable[UUID]) -> dict[UUID, Row]:
         """Rows of these streams at a position (recorded clock) or an instant (occurred clock)."""

@@ -97,7 +97,7 @@ def pool(module_database_url: str) -> Iterator[ConnectionPool]:
             tables.install(connection)
             for projection in (CUSTOMERS, OPPORTUNITIES):
                 tables.create(connection, View(projection))
-                tables.create_indexes(connection, View(projection))
+                tables.complete(connection, View(projection))
         yield pool
 
 

@@ -9,9 +9,10 @@ from adapters.postgres.reads.asof import EVERYTHING, NOW, Moment, Now
 from adapters.postgres.reads.families import family
 from adapters.postgres.reads.relations import Bindings, relation
 from adapters.postgres.reads.scope import Scope
+from adapters.postgres.reads.totals import totals
 from adapters.postgres.views.columns import field_columns
 from projections.base import Projection
-from queries.base import ANY, MOMENT, Query, bound, check, parameters, table_of
+from queries.base import ANY, MOMENT, TOTALS, Query, bound, check, parameters, table_of
 from queries.base import NOW as OF_TODAY
 
 COMPARED = {
@@ -42,7 +43,9 @@ def composed(query: Query[Any], scope: Scope, moment: Moment, bindings: Bindings
             row = Projection.registry[table_of(name)].row
             at = NOW if name.startswith(OF_TODAY) else moment
             is_any = name.startswith(ANY)
-            if parameter:
+            if name.startswith(TOTALS):
+                parts.append(totals(row, scope, at, bindings))
+            elif parameter:
                 parts.append(family(row, [getattr(query, parameter)], at, bindings))
             else:
                 parts.append(relation(row, scope, at, bindings, all=is_any))

@@ -7,12 +7,10 @@ from psycopg import sql
 from adapters.postgres.reads.asof import Moment, Now, Occurred, Recorded
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.views.columns import table_columns
-from adapters.postgres.views.references import MERGED
+from adapters.postgres.views.references import HIDING, MERGED
 from projections.base import Row
 
 SCHEMA = "views"
-HIDING = (MERGED, "archived_at", "withdrawn_at")
-"""Columns which, once set, take a row out of lists."""
 TODAY = sql.Identifier("today")
 
 

@@ -24,8 +24,8 @@ from adapters.postgres.views.tables import (
     PREVIOUS,
     Place,
     View,
+    complete,
     create,
-    create_indexes,
     drop,
     exists,
     install,
@@ -163,8 +163,8 @@ class Rebuilder:
             self._clear(connection, view)
             create(connection, view)
             position = 0
-        create_indexes(connection, view)
-        connection.execute(sql.SQL("ANALYZE {}, {}").format(view.table, view.versions))
+        complete(connection, view)
+        connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(view.tables)))
         tracking.begin(connection, view, position, tracking.draw_epoch(connection))
 
     def _load_slices(self, view: View, of: Sequence[Slice], head: int) -> None:
@@ -239,7 +239,7 @@ class Rebuilder:
 def _move(connection: psycopg.Connection, view: View, to: Place) -> None:
     """Put a view's tables into another place, with what is said of them."""
     target = view.at(to)
-    for table in (view.table, view.versions):
+    for table in view.tables:
         move = sql.SQL("ALTER TABLE IF EXISTS {} SET SCHEMA {}")
         connection.execute(move.format(table, sql.Identifier(to.schema)))
     connection.execute(_RENAME, (target.key, view.key))

@@ -10,6 +10,8 @@ from projections.base import Projection, Row
 
 MERGED = "merged_into"
 """The field of a row that was merged: the record it went into."""
+HIDING = (MERGED, "archived_at", "withdrawn_at")
+"""Fields which, once set, take a row out of lists."""
 
 
 def mergeable() -> dict[str, Projection[Any]]:

@@ -10,6 +10,7 @@ from psycopg import sql
 from adapters.postgres.views.cells import HEADER, TRAILER
 from adapters.postgres.views.columns import to_row
 from adapters.postgres.views.tables import VERSION_COLUMNS, View, names
+from adapters.postgres.views.totals import of_some
 from adapters.postgres.views.versions import BOTH, OCCURRED, Folded, StreamState
 
 # Each stream's newest version on one clock, by index whatever the size of the table.
@@ -51,6 +52,9 @@ class ViewRows:
         self._renew = _text(_RENEW, **parts)
         self._forget = _text("DELETE FROM {table} WHERE id = ANY (%s)", **parts)
         self._clear = _text("DELETE FROM {versions} WHERE id = ANY (%s)", **parts)
+        self._totals = (
+            () if view.totals is None else of_some(view.projection.row, view.table, view.totals)
+        )
         columns = names(VERSION_COLUMNS + view.columns)
         self._copy = _text(
             "COPY {versions} ({all}) FROM STDIN (FORMAT BINARY)", **parts, all=columns
@@ -99,10 +103,14 @@ class ViewRows:
             copy.write(b"".join([*lines, TRAILER]))
         gone = [i for i, f in changed.items() if f.state.row is None]
         there = [i for i, f in changed.items() if f.state.row is not None]
+        for take_away in self._totals[:1]:
+            connection.execute(take_away, (list(changed),), prepare=True)
         if gone:
             connection.execute(self._forget, (gone,), prepare=True)
         if there:
             connection.execute(self._renew, (there,), prepare=True)
+        for add in self._totals[1:]:
+            connection.execute(add, (there,), prepare=True)
 
 
 def _text(query: str, **parts: sql.Composable) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from adapters.postgres.views import searching
+from adapters.postgres.views import searching, totals
 from adapters.postgres.views.cells import RowEncoder
 from adapters.postgres.views.columns import Column, table_columns
 from adapters.postgres.views.references import MERGED, indexed
@@ -46,7 +46,7 @@ VERSION_COLUMNS = (
 
 @dataclass(frozen=True)
 class View:
-    """A projection's tables in one place: current rows and row versions."""
+    """A projection's tables in one place: current rows, row versions, and totals if it has any."""
 
     projection: Projection[Any]
     place: Place = LIVE
@@ -67,6 +67,18 @@ class View:
     @property
     def versions(self) -> sql.Identifier:
         return sql.Identifier(self.place.schema, f"{self.name}_versions")
+
+    @property
+    def totals(self) -> sql.Identifier | None:
+        """The table of its totals, if it keeps any."""
+        if not self.projection.row.totals_by:
+            return None
+        return sql.Identifier(self.place.schema, f"{self.name}_totals")
+
+    @property
+    def tables(self) -> tuple[sql.Identifier, ...]:
+        """All of them."""
+        return (self.table, self.versions, *filter(None, [self.totals]))
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -89,6 +101,7 @@ class View:
             [(c.name, c.type) for c in self.columns],
             searching.DIGEST if self.projection.row.searched else None,
             self.projection.row.searched,
+            *self.projection.row.totals_by,
         ]
         digest = sha256(json.dumps(made_of).encode()).hexdigest()[:16]
         return f"{self.name}:{self.projection.revision}:{digest}"
@@ -123,11 +136,13 @@ def create(connection: psycopg.Connection, view: View) -> None:
             sql.SQL("{} {}").format(sql.Identifier(c.name), sql.SQL(c.type)) for c in columns
         )
         connection.execute(sql.SQL("CREATE TABLE {} ({})").format(table, defined))
+    if view.totals is not None:
+        totals.create(connection, view.projection.row, view.totals)
 
 
 def drop(connection: psycopg.Connection, view: View) -> None:
-    both = sql.SQL(", ").join([view.table, view.versions])
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(both))
+    tables = sql.SQL(", ").join(view.tables)
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(tables))
 
 
 def exists(connection: psycopg.Connection, view: View) -> bool:
@@ -136,10 +151,12 @@ def exists(connection: psycopg.Connection, view: View) -> bool:
     return found == (True,)
 
 
-def create_indexes(connection: psycopg.Connection, view: View) -> None:
-    """Make the view's indexes; after a bulk load, so that each is built once."""
+def complete(connection: psycopg.Connection, view: View) -> None:
+    """Make the view's indexes and totals; after a bulk load, so that each is built once."""
     for statement in _indexes(view):
         connection.execute(statement)
+    if view.totals is not None:
+        connection.execute(totals.add(view.projection.row, view.table, view.totals))
     if view.projection.row.searched:
         searching.create_index(connection, view.table)
 
