@@ -1,12 +1,16 @@
 """What may be asked of every record that can be made what it was."""
 
+from contextlib import suppress
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
 from aggregates.base import Aggregate
+from aggregates.errors import NotFound
 from aggregates.revert import Revertible
-from commands.base import Changes, Known
+from aggregates.values import Ref
+from commands.base import COMMANDS, Changes, Known
 
 
 class Revert(Changes[Revertible]):
@@ -16,7 +20,32 @@ class Revert(Changes[Revertible]):
     to_version: Annotated[int, Field(ge=1, le=2**53)]
 
     def gather(self, record: Revertible, known: Known, /) -> Aggregate:
-        return known.at(type(record), record.id, self.to_version)
+        """What it was; but what it referred to then and is out of use now, it is not given back."""
+        then = known.at(type(record), record.id, self.to_version)
+        for name, ref in references(type(record)).items():
+            was, now = getattr(then, name, None), getattr(record, name, None)
+            if was not in (None, now) and not is_in_use(ref, was, known):
+                setattr(then, name, now)
+        return then
 
     def handle(self, record: Revertible, /) -> None:
         record.revert(self.gathered)
+
+
+def references(kind: type[Revertible]) -> dict[str, Ref]:
+    """Field → what it may refer to, of the fields that a revert gives back, as commands say it."""
+    return {
+        marked.name: marked.marker
+        for command in COMMANDS.values()
+        if command.AGGREGATE is kind
+        for marked in command.marked()
+        if isinstance(marked.marker, Ref) and marked.name in kind.Reverted.model_fields
+    }
+
+
+def is_in_use(ref: Ref, id: UUID, known: Known) -> bool:
+    """Whether a new reference to the record could be made."""
+    for kind in ref.kinds:
+        with suppress(NotFound):
+            return known.get(Aggregate.registry[kind], id).out_of_use() is None
+    return False

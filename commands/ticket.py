@@ -1,8 +1,9 @@
 """What may be asked of tickets."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+from aggregates.contact import Contact
 from aggregates.customer import Customer
 from aggregates.ticket import Score, Ticket
 from aggregates.ticket_details import TicketDetails
@@ -10,6 +11,7 @@ from aggregates.ticket_status import Status
 from aggregates.values import Code, CodeText, FreeText, Ref, Text, left_out
 from commands.base import Changes, Command, Creates, Known
 from commands.known import survivor
+from commands.revert import Revert
 
 KindCode = Annotated[CodeText, Code("ticket_kind")]
 PriorityCode = Annotated[CodeText, Code("priority")]
@@ -23,10 +25,12 @@ def is_theirs(command: Command[Ticket], customer_id: UUID | None, known: Known) 
     contact = command.referred.get("contact_id")
     if contact is None or customer_id is None or known.is_import:
         return True
-    if contact.customer_id is None:
-        return False
-    of, asked = (survivor(known, Customer, id) for id in (contact.customer_id, customer_id))
-    return of == asked
+    return is_one(contact.customer_id, customer_id, known)
+
+
+def is_one(id: UUID | None, other_id: UUID, known: Known) -> bool:
+    """Whether two customers are the same, or were merged into the same."""
+    return id is not None and survivor(known, Customer, id) == survivor(known, Customer, other_id)
 
 
 class OpenTicket(TicketDetails, Creates[Ticket]):
@@ -90,6 +94,20 @@ class MoveTicket(Changes[Ticket]):
 
     def handle(self, ticket: Ticket, /) -> None:
         ticket.move(self.customer_id, self.contact_id, contact_is_theirs=self.gathered)
+
+
+class RevertTicket(Revert, of=Ticket):
+    """Make a ticket what it was at an earlier version; who asked then and is with another customer
+    by now is not named any more."""
+
+    def gather(self, ticket: Ticket, known: Known, /) -> Any:  # type: ignore[override]
+        then: Any = super().gather(ticket, known)
+        was, now = ((t.customer_id, t.contact_id) for t in (then, ticket))
+        if was != now and None not in was:
+            contact = known.get(Contact, then.contact_id)
+            if contact.is_retired or not is_one(contact.customer_id, then.customer_id, known):
+                then.contact_id = None
+        return then
 
 
 class StartTicket(Changes[Ticket]):

@@ -333,3 +333,44 @@ def test_what_was_changed_of_a_ticket_is_taken_back_but_not_its_course(service: 
     expected = {"kind": "complaint", "product": None, "status": "completed", "callback": "due"}
     assert told(desk.row(), *expected) == expected
     assert desk.row()["callback_due_at"] == done_at + timedelta(days=2)
+
+
+def reverted(service: Service, path: str, version: int) -> dict[str, Any]:
+    """The record, made what it was at a version."""
+    position = service.made(f"{path}/revert", {"to_version": version})["position"]
+    return service.read(path, {"after": position})
+
+
+def contact(service: Service, customer: str) -> str:
+    return str(service.made("contacts/add", {"customer_id": customer, "name": "王芳"})["id"])
+
+
+@pytest.mark.parametrize("fate", ["stays", "moves", "retires"])
+def test_a_ticket_that_is_moved_back_names_who_asked_only_where_they_still_ask(
+    service: Service, fate: str
+) -> None:
+    acme, other = service.customer(), service.customer()
+    wang = contact(service, acme)
+    desk = Desk(service, customer_id=acme, contact_id=wang)
+    desk.do("move", customer_id=other, contact_id=contact(service, other))
+    if fate == "moves":
+        service.made(f"contacts/{wang}/move", {"customer_id": other})
+    elif fate == "retires":
+        service.made(f"contacts/{wang}/retire")
+    row = reverted(service, f"tickets/{desk.id}", 1)
+    assert row["customer_id"] == acme
+    assert row["contact_id"] == (wang if fate == "stays" else None)
+
+
+def test_a_revert_gives_nothing_back_to_who_is_out_of_use(service: Service) -> None:
+    gone, clerk = user(service, "desk.left", "何去"), user(service, "desk.here", "何从")
+    acme, merged, survivor = (service.customer() for _ in range(3))
+    desk = Desk(service, customer_id=merged, owner_id=gone, subject="打印机")
+    desk.do("assign", owner_id=clerk)
+    desk.do("move", customer_id=acme)
+    desk.do("change-details", subject="复印机")
+    service.made(f"users/{gone}/disable")
+    service.made(f"customers/{merged}/merge", {"into_id": survivor})
+    row = reverted(service, f"tickets/{desk.id}", 1)
+    expected = {"owner_id": clerk, "customer_id": acme, "subject": "打印机"}
+    assert told(row, *expected) == expected

@@ -22,6 +22,7 @@ COURSE = {
         *("completed_at", "closed_at", "reopened", "escalated", "escalated_to_id", "comments"),
         *("last_comment_at", "rating", "rating_comment", "callback", "callback_due_at"),
         *("callback_at", "callback_satisfied", "callback_note", "callback_task_id"),
+        "contact_id",  # given back only where the contact is still the customer's
     }
 }
 """Table → what its records went through: that did happen, whatever is taken back."""
