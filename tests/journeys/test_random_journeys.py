@@ -78,6 +78,8 @@ class Journey(RuleBasedStateMachine):
         self.seen: list[tuple[int, dict[str, dict[UUID, Row]]]] = []
         """Positions at which the views were looked at, and what they showed."""
         self.has_changed = False
+        self.last = 0
+        """Position of what happened last."""
         for _ in range(3):
             self.begin()
 
@@ -103,6 +105,7 @@ class Journey(RuleBasedStateMachine):
         request = Request(command, id, Meta(reason="因为", occurred_at=at))
         with suppress(DomainError):
             receipt = self.application.dispatch(request, Caller(LOCAL))
+            self.last = max(self.last, receipt.position)
             self.note(receipt)
 
     def note(self, receipt: Receipt) -> None:
@@ -159,10 +162,15 @@ class Journey(RuleBasedStateMachine):
     @rule(batch=st.integers(1, 7))
     def look(self, batch: int) -> None:
         """Catch up in small steps and remember what is shown."""
-        self.log.catch_up(batch)
+        self.catch_up(batch)
         position = self.log.log.head().position
         self.seen.append((position, self.shown(position)))
         self.has_changed = False
+
+    def catch_up(self, batch: int) -> None:
+        """Project everything that happened, however late it is published."""
+        assert self.log.log.wait_for_head(self.last - 1, 60) is not None
+        self.log.catch_up(batch)
 
     def streams(self) -> list[UUID]:
         return [id for kind in KINDS for id in self.ids[kind]]
@@ -191,7 +199,7 @@ class Journey(RuleBasedStateMachine):
         )
 
     def teardown(self) -> None:
-        self.log.catch_up(3)
+        self.catch_up(3)
         for projection in TABLES:
             expected = self.expected(projection, None)
             assert self.log.rows(View(projection), expected) == expected, projection.table
