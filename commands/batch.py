@@ -1,22 +1,19 @@
 """Several requests at once: each for itself, waiting only where order asks, or all or nothing."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import TypeVar
 from uuid import UUID
 
-from aggregates.base import Aggregate
 from aggregates.errors import DomainError
 from commands.application import ATTEMPTS, Application, pause
 from commands.claims import Claims
+from commands.overlay import Overlay
 from commands.ports import Append, Committed, Known, Outcome, OutcomeUnknown, Overloaded
 from commands.preparation import Prepared, already_exists
-from commands.repository import Repository
 from commands.requests import Caller, IdempotencyKeyReused, Receipt, Request
 
-A = TypeVar("A", bound=Aggregate)
 Result = Receipt | DomainError | OutcomeUnknown | Overloaded
 IN_FLIGHT = 256
 """Units of one batch that may wait for the store at the same time."""
@@ -47,6 +44,7 @@ class _Flight:
         for index, request in enumerate(self._requests):
             if (
                 not self._claimed.isdisjoint(request.names(self._caller))
+                or request.command.NOW_ONLY  # what it undoes or joins is as it is known now
                 or len(self._flying) >= IN_FLIGHT
             ):
                 self._land()
@@ -110,40 +108,6 @@ def dispatch_many(
     return [flight.results[index] for index in range(len(requests))]
 
 
-class _Overlay(Repository):
-    """Aggregates as they will be once the requests before are stored."""
-
-    def __init__(self, beneath: Repository) -> None:
-        self._beneath = beneath
-        self._changed: dict[UUID, Aggregate] = {}
-        self._passed: dict[tuple[UUID, int], Aggregate] = {}
-        """Each record at each version that a request of the batch left it at."""
-
-    def get(
-        self, kind: type[A], id: UUID, *, max_age: float | None = None, offline: bool = False
-    ) -> A:
-        changed = self._changed.get(id)
-        if isinstance(changed, kind):
-            return changed.copy()
-        return self._beneath.get(kind, id, max_age=max_age, offline=offline)
-
-    def has_changed(self, id: UUID) -> bool:
-        return id in self._changed
-
-    def at(self, kind: type[A], id: UUID, version: int) -> A:
-        passed = self._passed.get((id, version))
-        if isinstance(passed, kind):
-            return passed.copy()
-        stored = self._beneath.at(kind, id, version)
-        is_between = self.has_changed(id) and stored.version < version
-        return kind(id) if is_between else stored
-
-    def change(self, aggregates: Iterable[Aggregate]) -> None:
-        for aggregate in aggregates:
-            self._changed[aggregate.id] = aggregate
-            self._passed[aggregate.id, aggregate.version] = aggregate
-
-
 def dispatch_all(
     application: Application, requests: Sequence[Request], caller: Caller
 ) -> list[Result]:
@@ -205,7 +169,7 @@ def _decided(
 ) -> tuple[list[Prepared], Claims, DomainError | None]:
     """The decisions up to the first refusal, each on what those before it change."""
     decided: list[Prepared] = []
-    overlay = _Overlay(application.repository)
+    overlay = Overlay(application.repository)
     preparation, claims = application.together(overlay)
     for request in requests:
         try:
@@ -215,7 +179,7 @@ def _decided(
             claims.take(prepared)
         except DomainError as refusal:
             return decided, claims, refusal
-        overlay.change(prepared.aggregates)
+        overlay.change(prepared)
         decided.append(prepared)
     return decided, claims, None
 

@@ -7,10 +7,10 @@ from uuid import UUID
 from aggregates.base import Aggregate
 from aggregates.errors import NotFound, kebab
 from aggregates.events import Event
-from aggregates.merge import MOST_LISTED, Made, Mergeable
+from aggregates.merge import Made, Mergeable
 from aggregates.user import User
 from commands.base import Known
-from commands.ports import EventLog, NeedsIO
+from commands.ports import NeedsIO
 from commands.repository import REFERENCE_SECONDS, Repository
 
 A = TypeVar("A", bound=Aggregate)
@@ -21,7 +21,6 @@ class Knowledge:
 
     def __init__(
         self,
-        log: EventLog,
         repository: Repository,
         number: Callable[[type[Aggregate], bool], str | None],
         *,
@@ -29,7 +28,7 @@ class Knowledge:
         offline: bool = False,
         is_import: bool = False,
     ) -> None:
-        self._log, self._repository, self._number = log, repository, number
+        self._repository, self._number = repository, number
         self.is_import = is_import
         self._max_age, self._offline = (0.0 if fresh else REFERENCE_SECONDS), offline
 
@@ -56,9 +55,7 @@ class Knowledge:
 
     def made_since(self, customer_ids: Sequence[UUID], id: UUID, topic: str) -> list[Made]:
         self._require_online()
-        since = [event.position for event in self._log.stream(id) if event.topic == topic]
-        begun = self._log.begun(customer_ids, since[-1], MOST_LISTED + 1) if since else []
-        return [Made(kind=event.kind, id=event.stream_id) for event in begun]
+        return self._repository.made_since(customer_ids, id, topic)
 
     def _require_online(self) -> None:
         if self._offline:

@@ -96,7 +96,7 @@ class Preparation:
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
         is_import = caller.origin == IMPORT
         knows = {"fresh": fresh, "offline": offline, "is_import": is_import}
-        known = Knowledge(self._log, self._repository, self._number, **knows)
+        known = Knowledge(self._repository, self._number, **knows)
         try:
             children = handled(command, aggregate, known)
         except CustomerMerged as refusal:
@@ -166,7 +166,7 @@ class Preparation:
 
     def survivor(self, kind: type[Aggregate], id: UUID) -> UUID:
         """Who goes on for a record: itself, or whoever it was merged into in the end."""
-        return survivor(Knowledge(self._log, self._repository, self._number), kind, id)
+        return survivor(Knowledge(self._repository, self._number), kind, id)
 
     # The unit
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from aggregates.base import Aggregate
 from aggregates.errors import NotFound, kebab
 from aggregates.events import Event
+from aggregates.merge import MOST_LISTED, Made
 from commands.ports import Codec, EventLog, NeedsIO, Snapshot
 
 A = TypeVar("A", bound=Aggregate)
@@ -92,6 +93,13 @@ class Repository:
         while stored := self._log.latest(customer_ids, topics, before, PAGE):
             yield from self._codec.read_all(stored)
             before = stored[-1].occurred_at, stored[-1].position
+
+    def made_since(self, customer_ids: Sequence[UUID], id: UUID, topic: str) -> list[Made]:
+        """Records that were created for these customers since the newest event of a topic in a
+        stream, one more than is listed where there are more."""
+        since = [event.position for event in self._log.stream(id) if event.topic == topic]
+        begun = self._log.begun(customer_ids, since[-1], MOST_LISTED + 1) if since else ()
+        return [Made(kind=event.kind, id=event.stream_id) for event in begun]
 
     def is_snapshot_due(self, aggregate: Aggregate, since: int) -> bool:
         """Whether the aggregate has passed a multiple of SNAPSHOT_EVERY since that version."""

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,7 +14,7 @@ from aggregates.errors import DomainError, DuplicateExternalId, Invalid, Rejecte
 from aggregates.merge import CustomerMerged, NotMerged
 from aggregates.values import ExternalId
 from commands.base import COMMANDS, Command
-from commands.batch import dispatch_all
+from commands.batch import dispatch_all, dispatch_many
 from commands.customer import ChangeCustomerDetails, TagCustomer
 from commands.merge import MergeCustomer, UnmergeCustomer
 from commands.opportunity import OpenOpportunity
@@ -162,6 +163,34 @@ def test_a_batch_merges_and_reverts_what_it_has_just_changed(side: WriteSide) ->
     assert side.replayed(Customer, b).state()["absorbed"] == (a,)
     refused = dispatch_all(side.application, [Request(TagCustomer(tags=("q",)), a)], CALLER)
     assert isinstance(refused[0], CustomerMerged)
+
+
+def test_a_batch_knows_what_it_has_made_since_it_merged(side: WriteSide) -> None:
+    a, b = side.do(registration()).id, side.do(registration()).id
+    merge, unmerge = Request(MergeCustomer(into_id=b), a), Request(UnmergeCustomer(), a)
+    requests = [Request(opening(b)), merge, Request(opening(b)), Request(opening(b)), unmerge]
+    before, _, *since, _ = dispatch_all(side.application, requests, CALLER)
+    [*_, unmerged] = side.events(a)
+    assert listed(unmerged) == [receipt.id for receipt in since]  # type: ignore[union-attr]
+    merge_first = dispatch_all(side.application, [merge, Request(opening(b))], CALLER)
+    [made, *_] = dispatch_all(side.application, [Request(opening(b)), unmerge], CALLER)
+    [*_, unmerged] = side.events(a)
+    assert listed(unmerged) == [merge_first[1].id, made.id]  # type: ignore[union-attr]
+    assert before.id not in listed(unmerged)  # type: ignore[union-attr]
+
+
+def test_what_is_on_its_way_is_known_when_a_merge_is_undone(side: WriteSide) -> None:
+    """Requests of a batch that are each for themselves are stored while the next are decided."""
+    a, b = side.do(registration()).id, side.do(registration()).id
+    side.do(MergeCustomer(into_id=b), a)
+    requests = [*(Request(opening(b)) for _ in range(20)), Request(UnmergeCustomer(), a)]
+    *made, _ = dispatch_many(side.application, requests, CALLER)
+    [*_, unmerged] = side.events(a)
+    assert listed(unmerged) == [receipt.id for receipt in made]  # type: ignore[union-attr]
+
+
+def listed(unmerged: Any) -> list[UUID]:
+    return [made.id for made in unmerged.made_since]
 
 
 # Parts and versions
