@@ -97,8 +97,10 @@ class MoveTicket(Changes[Ticket]):
 
 
 class RevertTicket(Revert, of=Ticket):
-    """Make a ticket what it was at an earlier version; who asked then and is with another customer
-    by now is not named any more."""
+    """Make a ticket what it was at an earlier version, as a new event.
+
+    Who asked then and is with another customer by now is named no more.
+    """
 
     def gather(self, ticket: Ticket, known: Known, /) -> Any:  # type: ignore[override]
         then: Any = super().gather(ticket, known)
