@@ -41,16 +41,17 @@ class Occurrence:
     ) -> datetime | None:
         """When the event happened; None: now, to be said by the database's clock.
 
-        An event's own date is the end of that day, but never before what is already known to have
-        happened: only a caller who names an instant can put an event before others. NeedsIO where
-        ``offline`` and the log has to say what is known.
+        An event's own date is the end of that day. That, and now, are never before what is already
+        known to have happened, be it by a clock that is ahead of ours: only a caller who names an
+        instant can put an event before others. NeedsIO where ``offline`` and the log has to say
+        what is known.
         """
         occurred_at = meta.occurred_at
         if occurred_at is None and event.OCCURRED_ON is not None:
             day_end = self._day_end(event, event.OCCURRED_ON)
             occurred_at = day_end and self._not_before(day_end, version, aggregate, offline)
         if occurred_at is None and self._is_ahead(aggregate.latest_at):
-            aggregate.is_disordered = True
+            occurred_at = aggregate.latest_at
         aggregate.happened_at(occurred_at or DATED_LATER)
         return occurred_at
 

@@ -8,7 +8,7 @@ import pytest
 from aggregates.base import Aggregate
 from aggregates.customer import Customer
 from aggregates.opportunity import Opportunity
-from commands.base import Meta
+from commands.base import COMMANDS, Meta
 from commands.customer import ChangeCustomerDetails, TagCustomer, UntagCustomer
 from commands.opportunity import (
     AdvanceOpportunity,
@@ -101,3 +101,16 @@ def test_a_clock_that_is_ahead_hides_no_correction(side: WriteSide) -> None:
     record.do(ChangeCustomerDetails(region="B"), at=datetime.now(UTC) + timedelta(minutes=4))
     record.do(ChangeCustomerDetails(region="C"))
     assert record.row.region == record.state.state()["region"]
+
+
+def test_what_follows_on_what_a_clock_ahead_has_told_takes_effect(side: WriteSide) -> None:
+    """A revert, say: it does not know that what it takes back is dated a little later than now."""
+    record = Record(side, Customer, registration())
+    ahead = datetime.now(UTC) + timedelta(minutes=4)
+    record.do(ChangeCustomerDetails(region="华东"))
+    record.do(ChangeCustomerDetails(region="华南"), ahead)
+    record.do(COMMANDS["customers/revert"].model_validate({"to_version": 2}))
+    assert record.state.region == record.row.region == "华东"
+    record.do(ChangeCustomerDetails(region="华北"))
+    assert record.state.region == record.row.region == "华北"
+    assert side.log.stream(record.id)[-1].occurred_at == ahead
