@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from psycopg import sql
 from psycopg.abc import AdaptContext
 
-from adapters.postgres.reads.asof import Moment, Now
+from adapters.postgres.reads.asof import Moment, Now, Occurred
 from adapters.postgres.reads.relations import Bindings, relation, table
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.views.searching import pieces
@@ -30,7 +30,9 @@ _SINCE = (
     "coalesce((SELECT id FROM {} ORDER BY id DESC OFFSET {} LIMIT 1),"
     " '00000000-0000-0000-0000-000000000000')"
 )
-_AMONG = "SELECT id FROM {} AS rows WHERE {} @@ {}"
+_AMONG = "SELECT id FROM {} AS rows WHERE {} @@ {} AND {} LIMIT {}"
+_NOT_YET = 4
+"""So many times as many are looked at where those that were not there yet are found only then."""
 _COLUMNS = sql.SQL("today.id, today.found_by, today.was_found_by")
 _PIECES = pieces(sql.Identifier("rows"))
 
@@ -107,7 +109,7 @@ class Finding:
             rows = now
             found = sql.SQL("{} @@ {} AND {}").format(_PIECES, query, found)
         else:
-            rows = self._rows(row, sql.SQL(_AMONG).format(table(row), _PIECES, query))
+            rows = self._rows(row, self._ever(row, query, MOST[way]))
         return sql.SQL(_INDEXED).format(
             kind=sql.Literal(kind),
             rank=self._rank,
@@ -116,6 +118,16 @@ class Finding:
             most=sql.Literal(MOST[way]),
             limit=self._limit,
         )
+
+    def _ever(self, row: type[Row], query: sql.Composable, most: int) -> sql.Composable:
+        """Of the rows that ever had the pieces, some: those of them that were there by then."""
+        moment = self._wanted.moment
+        if isinstance(moment, Occurred):
+            instant = self.bindings.bind(moment.instant, "timestamptz")
+            there, enough = sql.SQL("created_at <= ") + instant, most
+        else:
+            there, enough = sql.Composed([sql.SQL("true")]), most * _NOT_YET
+        return sql.SQL(_AMONG).format(table(row), _PIECES, query, there, sql.Literal(enough))
 
     def _look(self, kind: int, row: type[Row], now: sql.Composable | None) -> sql.Composable:
         """Through the newest rows."""
