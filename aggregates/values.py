@@ -7,12 +7,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 import iso4217
-import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
@@ -28,10 +26,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from aggregates import phones
+
 MINOR_UNITS = {c.code: c.exponent for c in iso4217.Currency if c.exponent is not None}
 """Decimals of each ISO 4217 currency; metals and test codes have none and are no currencies."""
-HOME_REGION = "CN"
-"""Numbers without a country code are read as numbers of this region."""
 
 
 class Value(BaseModel):
@@ -211,25 +209,9 @@ class Money(Value):
 # Reaching people
 
 
-_EXTENSION = re.compile("转|轉|分机|分機")
-_NUMBER = re.compile(r"\s*[+＋(（\d]")
-"""How a number begins; what the library would skip before it is no part of a number."""
-
-
-@lru_cache(10_000)
-def _is_number(text: str) -> bool:
-    if _NUMBER.match(text) is None:
-        return False
-    text = _EXTENSION.sub(" ext. ", text)
-    try:
-        return phonenumbers.is_valid_number(phonenumbers.parse(text, HOME_REGION))
-    except phonenumbers.NumberParseException:
-        return False
-
-
 def valid_phone(text: str) -> str:
     """The text as entered; refused where it is no number of any region's numbering plan."""
-    if not _is_number(storable(text)):
+    if phones.known(storable(text)) is None:
         raise PydanticCustomError("phone", "is not a valid phone number")
     return text
 

@@ -66,6 +66,29 @@ def test_who_looks_like_what_is_about_to_be_entered(
     assert all(i["reasons"] for i in items)
 
 
+SERVICE_NUMBERS = {
+    "95588": ["95588", "+86 95588", "９５５８８"],
+    "12345": ["12345"],
+    "400-820-8820-801": ["4008208820", "400 820 8820 转 801", "+86 400-820-8820-801"],
+    "010-62581234-8001": ["010-62581234-8001", "010 6258 1234转8001", "+861062581234"],
+}
+
+
+def test_service_numbers_and_extensions_are_kept_found_and_compared(service: Service) -> None:
+    for number, notations in SERVICE_NUMBERS.items():
+        contact = {"name": "王芳", "phone": number}
+        body = registering(phone=number, primary_contact=contact)
+        receipt = service.made("customers/register", body)
+        id, position = receipt["id"], receipt["position"]
+        assert service.read(f"customers/{id}", {"after": position})["phone"] == number
+        for typed in notations:
+            [same] = asked(service, "similar-customers", position, phone=typed)
+            assert same["id"] == id, (number, typed)
+            found = service.read("search", {"q": typed, "after": position})["items"]
+            assert id in [item["id"] for item in found], (number, typed)
+            assert {"customer", "contact"} <= {item["kind"] for item in found}, (number, typed)
+
+
 def test_the_best_comes_first_and_says_why(service: Service, known: dict[str, Any]) -> None:
     entered = {"name": "云帆科技有限公司", "phone": "13812345678", "limit": 1}
     [best] = asked(service, "similar-customers", known["position"], **entered)

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
+from aggregates import phones as plans
 from aggregates.folding import folded
-from aggregates.values import HOME_REGION
 from projections.matching.addresses import Address, address_of
 from projections.matching.names import (
     CompanyName,
@@ -30,7 +30,6 @@ SHARED_DOMAINS = frozenset(
     }
 )
 """Where everybody may have a mailbox: sharing one says nothing of an employer."""
-_EXTENSION = re.compile("转|轉|分机|分機")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +137,8 @@ def e164(text: str | None) -> str | None:
     """``+8613812345678``, an extension behind a semicolon; None for what is no number."""
     if not text:
         return None
-    try:
-        number = phonenumbers.parse(_EXTENSION.sub(" ext. ", folded(text)), HOME_REGION)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
+    number = plans.known(text) or plans.written(text)
+    if number is None or not phonenumbers.is_possible_number(number):
         return None
     plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return plain + (f";{number.extension}" if number.extension else "")

@@ -18,7 +18,7 @@ from projections.searching.characters import LEGAL_FORMS, folded, without_legal_
 from projections.searching.pieces import LINE
 from projections.searching.pinyin import initials, syllables
 
-FORMAT = (1, version("pypinyin"), version("opencc"), LEGAL_FORMS)
+FORMAT = (2, version("pypinyin"), version("opencc"), LEGAL_FORMS)
 """What lines and pieces depend on beside the values. Raise the number when they come out otherwise:
 the tables are then made anew."""
 HIDDEN: dict[str, Any] = {"found_by": str | None, "was_found_by": str | None}

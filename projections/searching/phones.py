@@ -5,14 +5,13 @@ import unicodedata
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
+from phonenumbers import PhoneNumber, PhoneNumberFormat
 
-from aggregates.values import HOME_REGION
+from aggregates import phones as plans
 
 _MOBILE = re.compile(r"(?:(?:\+|00)?86)?(1[3-9]\d{9})", re.ASCII)
 """A mobile number of the home region: most numbers are, and the library takes its time."""
 _SEPARATORS = re.compile(r"[\s().\-/·‐-―]+")
-_EXTENSION = re.compile("转|轉|分机|分機")
 _NO_DIGITS = re.compile(r"\D+", re.ASCII)
 _WRITTEN = re.compile(r"(?:tel:)?[+\d][\d\s().\-/·‐-―]*(?:(?:转|轉|分机|分機|ext|x|#)[\d\s.:]*)?")
 FEWEST_DIGITS = 5
@@ -62,11 +61,8 @@ def numbers(text: str) -> tuple[str, ...]:
 
 
 def _parsed(text: str) -> PhoneNumber | None:
-    try:
-        number = phonenumbers.parse(_EXTENSION.sub(" ext. ", text), HOME_REGION)
-    except NumberParseException:
-        return None
-    return number if phonenumbers.is_possible_number(number) else None
+    number = plans.known(text) or plans.written(text)
+    return number if number is not None and phonenumbers.is_possible_number(number) else None
 
 
 def _international(number: PhoneNumber) -> str:

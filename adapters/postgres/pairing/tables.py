@@ -16,7 +16,7 @@ from projections.base import Projection
 NAME = "possible_duplicates"
 """Its name in tracking, `backstory status` and `backstory rebuild`."""
 LIVE, NEXT = "matching", "matching_next"
-REVISION = 1
+REVISION = 2
 """Raise it when keys, scores or tables change, and everything is compared anew."""
 SCRIPT = Path(__file__).with_name("matching.sql")
 _INSTALLING = "SELECT pg_advisory_xact_lock(16979, 13)"

@@ -1,0 +1,62 @@
+"""Phone numbers as people enter them, read by the numbering plans of all regions.
+
+An extension may follow a word (转8001, ext. 8001) or a hyphen (010-62581234-8001). Besides numbers
+that can be called from anywhere, those of service lines are taken that only the home region has,
+such as 95588 or 12345: they have no other form. Three digits (110) are not enough: they lead to
+whoever is nearest, and to nobody in particular.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import PhoneNumber, is_valid_number
+
+HOME_REGION = "CN"
+"""Numbers without a country code are read as numbers of this region."""
+FEWEST_SHORT = 5
+_HOME_CODE = 86
+_BEGINS = re.compile(r"\s*[+(\d]", re.ASCII)
+"""How a number begins; what the library would skip before it is no part of a number."""
+_EXTENSION = re.compile("转|轉|分机|分機")
+_HYPHENED = re.compile(r"(.*\d\D*)[-‐-―]\s*(\d{1,6})\s*", re.ASCII | re.DOTALL)
+
+
+@lru_cache(20_000)
+def known(text: str) -> PhoneNumber | None:
+    """The number that is entered, if a numbering plan has it."""
+    plain = unicodedata.normalize("NFKC", text)
+    number = written(plain)
+    if number is not None and is_valid_number(number):
+        return number
+    hyphened = _HYPHENED.fullmatch(plain)
+    main = written(hyphened[1]) if hyphened else None
+    if hyphened and main is not None and main.extension is None and _is_whole(main):
+        main.extension = hyphened[2]
+        return main
+    return number if number is not None and _is_service(number) else None
+
+
+def written(text: str) -> PhoneNumber | None:
+    """The number that is written there, whether or not anybody can have it."""
+    text = _EXTENSION.sub(" ext. ", unicodedata.normalize("NFKC", text))
+    if _BEGINS.match(text) is None:
+        return None
+    try:
+        return phonenumbers.parse(text, HOME_REGION)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _is_whole(number: PhoneNumber) -> bool:
+    return is_valid_number(number) or _is_service(number)
+
+
+def _is_service(number: PhoneNumber) -> bool:
+    is_home = number.country_code == _HOME_CODE and not number.italian_leading_zero
+    return (
+        is_home
+        and len(str(number.national_number)) >= FEWEST_SHORT
+        and phonenumbers.is_valid_short_number_for_region(number, HOME_REGION)
+    )
