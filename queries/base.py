@@ -98,6 +98,13 @@ class Query(BaseModel, Generic[T]):
         """Tables that the answer is folded from."""
         return frozenset(map(table_of, relations(cls.statement())))
 
+    @classmethod
+    def place(cls, line: Any) -> str:
+        """Where a line stands in the order of the answer; of a query that has a ``cursor`` and a
+        ``limit``. It is given such a place as its cursor, and answers what comes behind it, one
+        line more than the limit if there is one."""
+        raise NotImplementedError
+
     def answered(self, found: list[Any]) -> list[Any]:
         """The answer's lines, of the lines that the SQL selected; pure."""
         return found

@@ -1,7 +1,8 @@
 """Duplicates: who looks like what is about to be entered, and which records look the same."""
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +11,8 @@ from projections.matching.keys import keys
 from projections.matching.profiles import Profile, company, company_of
 from projections.matching.scoring import Score, score
 from queries.base import Answer, Query
+
+T = TypeVar("T")
 
 LEAST = 0.1
 """Below, a customer is no hint to who is about to enter another."""
@@ -144,6 +147,74 @@ def _similar(found: Score, line: Compared) -> SimilarCustomer:
     )
 
 
+class Pair(Answer):
+    """Two records that are more likely the same than not."""
+
+    score: float
+    """How likely they are the same, from 0 to 1."""
+    bits: float
+    """The same as the sum of what speaks for it and against it; pairs come in its order."""
+    reasons: list[Reason]
+
+
+class Pairs(Query[T], Generic[T]):
+    """Pairs of records of one kind, best first."""
+
+    OF_TODAY = True
+    DERIVED = {"bits": "double precision", "one_id": "uuid", "other_id": "uuid"}
+    KIND: ClassVar[str]
+    TABLE: ClassVar[str]
+    SHOWN: ClassVar[tuple[str, ...]]
+    """Columns of a record that are shown of it."""
+    OWNER: ClassVar[str]
+    """The column that says of which customer it is."""
+    customer_id: UUID | None = None
+    """Only pairs of this customer, or with a contact of it."""
+    limit: int = Field(default=50, ge=1, le=1_000)
+    """At most so many."""
+    cursor: str | None = None
+    """`next` of the page before this one."""
+
+    @classmethod
+    def statement(cls) -> str:
+        if not hasattr(cls, "KIND"):
+            return ""
+        one, other = (
+            "jsonb_build_object(" + ", ".join(f"'{n}', {alias}.{n}" for n in cls.SHOWN) + ")"
+            for alias in "ab"
+        )
+        return f"""
+            SELECT p.score, p.bits, p.reasons, {one} AS one, {other} AS other
+            FROM {{possible_duplicates}} p
+            JOIN {{{cls.TABLE}}} a ON a.id = p.one_id JOIN {{{cls.TABLE}}} b ON b.id = p.other_id
+            WHERE p.kind = '{cls.KIND}'
+                AND (:customer_id IS NULL OR :customer_id IN (a.{cls.OWNER}, b.{cls.OWNER}))
+                AND (:bits IS NULL OR p.bits < :bits
+                    OR p.bits = :bits AND (p.one_id, p.other_id) > (:one_id, :other_id))
+            ORDER BY p.bits DESC, p.one_id, p.other_id LIMIT :limit + 1
+        """
+
+    @classmethod
+    def place(cls, line: Any) -> str:
+        return f"{line.bits!r} {line.one.id} {line.other.id}"
+
+    @property
+    def bits(self) -> str | None:
+        return self._behind[0]
+
+    @property
+    def one_id(self) -> str | None:
+        return self._behind[1]
+
+    @property
+    def other_id(self) -> str | None:
+        return self._behind[2]
+
+    @property
+    def _behind(self) -> Sequence[str | None]:
+        return self.cursor.split(" ") if self.cursor else (None, None, None)
+
+
 class CustomerOfPair(BaseModel):
     """One customer of a pair."""
 
@@ -155,37 +226,18 @@ class CustomerOfPair(BaseModel):
     owner_id: UUID | None
 
 
-class PossibleDuplicate(Answer):
+class PossibleDuplicate(Pair):
     """Two customers that are more likely the same than not."""
 
     one: CustomerOfPair
     other: CustomerOfPair
-    score: float
-    """How likely they are the same, from 0 to 1."""
-    reasons: list[Reason]
 
 
-class PossibleDuplicates(Query[list[PossibleDuplicate]]):
+class PossibleDuplicates(Pairs[list[PossibleDuplicate]]):
     """Pairs of customers that look the same, best first, with reasons."""
 
-    OF_TODAY = True
-    customer_id: UUID | None = None
-    """Only pairs of this customer."""
-    limit: int = Field(default=50, ge=1, le=1_000)
-    """At most so many."""
-
-    sql = """
-        SELECT p.score, p.reasons,
-            jsonb_build_object(
-                'id', a.id, 'number', a.number, 'name', a.name, 'owner_id', a.owner_id) AS one,
-            jsonb_build_object(
-                'id', b.id, 'number', b.number, 'name', b.name, 'owner_id', b.owner_id) AS other
-        FROM {possible_duplicates} p
-        JOIN {customers} a ON a.id = p.one_id JOIN {customers} b ON b.id = p.other_id
-        WHERE p.kind = 'customer'
-            AND (:customer_id IS NULL OR :customer_id IN (p.one_id, p.other_id))
-        ORDER BY p.bits DESC, p.one_id, p.other_id LIMIT :limit
-    """
+    KIND, TABLE, OWNER = "customer", "customers", "id"
+    SHOWN = ("id", "number", "name", "owner_id")
 
 
 class ContactOfPair(BaseModel):
@@ -198,32 +250,15 @@ class ContactOfPair(BaseModel):
     customer_id: UUID | None
 
 
-class PossibleDuplicateContact(Answer):
+class PossibleDuplicateContact(Pair):
     """Two contacts that are more likely one person than not."""
 
     one: ContactOfPair
     other: ContactOfPair
-    score: float
-    """How likely they are one person, from 0 to 1."""
-    reasons: list[Reason]
 
 
-class PossibleDuplicateContacts(Query[list[PossibleDuplicateContact]]):
+class PossibleDuplicateContacts(Pairs[list[PossibleDuplicateContact]]):
     """Pairs of contacts that look like one person, best first, with reasons."""
 
-    OF_TODAY = True
-    customer_id: UUID | None = None
-    """Only pairs with a contact of this customer."""
-    limit: int = Field(default=50, ge=1, le=1_000)
-    """At most so many."""
-
-    sql = """
-        SELECT p.score, p.reasons,
-            jsonb_build_object('id', a.id, 'name', a.name, 'customer_id', a.customer_id) AS one,
-            jsonb_build_object('id', b.id, 'name', b.name, 'customer_id', b.customer_id) AS other
-        FROM {possible_duplicates} p
-        JOIN {contacts} a ON a.id = p.one_id JOIN {contacts} b ON b.id = p.other_id
-        WHERE p.kind = 'contact'
-            AND (:customer_id IS NULL OR :customer_id IN (a.customer_id, b.customer_id))
-        ORDER BY p.bits DESC, p.one_id, p.other_id LIMIT :limit
-    """
+    KIND, TABLE, OWNER = "contact", "contacts", "customer_id"
+    SHOWN = ("id", "name", "customer_id")

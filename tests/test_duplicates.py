@@ -17,6 +17,12 @@ def service(postgres_url: str) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="module")
+def elsewhere(postgres_url: str) -> Iterator[Service]:
+    with database(postgres_url) as url, running(url) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
 def known(service: Service) -> dict[str, Any]:
     """Two that look the same, and one that does not."""
     fang = {"name": "王芳", "phone": "13812345678", "email": "fang@yunfan.cn"}
@@ -74,17 +80,17 @@ SERVICE_NUMBERS = {
 }
 
 
-def test_service_numbers_and_extensions_are_kept_found_and_compared(service: Service) -> None:
+def test_service_numbers_and_extensions_are_kept_found_and_compared(elsewhere: Service) -> None:
     for number, notations in SERVICE_NUMBERS.items():
         contact = {"name": "王芳", "phone": number}
         body = registering(phone=number, primary_contact=contact)
-        receipt = service.made("customers/register", body)
+        receipt = elsewhere.made("customers/register", body)
         id, position = receipt["id"], receipt["position"]
-        assert service.read(f"customers/{id}", {"after": position})["phone"] == number
+        assert elsewhere.read(f"customers/{id}", {"after": position})["phone"] == number
         for typed in notations:
-            [same] = asked(service, "similar-customers", position, phone=typed)
+            [same] = asked(elsewhere, "similar-customers", position, phone=typed)
             assert same["id"] == id, (number, typed)
-            found = service.read("search", {"q": typed, "after": position})["items"]
+            found = elsewhere.read("search", {"q": typed, "after": position})["items"]
             assert id in [item["id"] for item in found], (number, typed)
             assert {"customer", "contact"} <= {item["kind"] for item in found}, (number, typed)
 
@@ -97,12 +103,53 @@ def test_the_best_comes_first_and_says_why(service: Service, known: dict[str, An
     assert 0.99 < best["score"] < 1
 
 
-@pytest.mark.parametrize("query", ["similar-customers", "possible-duplicates"])
-def test_what_looks_the_same_is_known_as_of_now_only(service: Service, query: str) -> None:
-    for parameter in ("as_of", "clock"):
-        response = service.client.get(f"/v1/queries/{query}", params={parameter: "recorded"})
-        assert response.status_code == 422
-        assert [e["field"] for e in response.json()["errors"]] == [parameter]
+@pytest.mark.parametrize(
+    "query", ["similar-customers", "possible-duplicates", "possible-duplicate-contacts"]
+)
+@pytest.mark.parametrize("moment", [{"as_of": "2020-01-01"}, {"clock": "recorded"}, {"as_of": "x"}])
+def test_what_looks_the_same_is_known_as_of_now_only(
+    service: Service, query: str, moment: dict[str, str]
+) -> None:
+    problem = service.client.get(f"/v1/queries/{query}", params=moment)
+    assert problem.status_code == 422
+    assert problem.json()["type"] == "/problems/known-of-today-only"
+    described = service.client.get("/openapi.json").json()["paths"][f"/v1/queries/{query}"]["get"]
+    assert not {"as_of", "clock"} & {p["name"] for p in described["parameters"]}
+
+
+@pytest.fixture(scope="module")
+def alike(elsewhere: Service) -> dict[str, Any]:
+    """The receipt of the last of some that look the same."""
+    contact = {"name": "赵敏", "phone": "13700000001"}
+    for place in ("苏州", "无锡", "常州", "南通", ""):
+        body = registering(name=f"{place}盛泰仪器有限公司", primary_contact=contact)
+        last = elsewhere.made("customers/register", {**body, "confirm_distinct": True})
+    return last
+
+
+@pytest.mark.parametrize("query", ["possible-duplicates", "possible-duplicate-contacts"])
+def test_pairs_come_in_pages(elsewhere: Service, alike: dict[str, Any], query: str) -> None:
+    path, service = f"queries/{query}", elsewhere
+    whole = service.read(path, {"after": alike["position"], "limit": 1000})
+    assert whole["next"] is None
+    assert len(whole["items"]) >= 10
+    order = [(-i["bits"], i["one"]["id"], i["other"]["id"]) for i in whole["items"]]
+    assert order == sorted(order)
+    assert len({bits for bits, _, _ in order}) < len(order), "ties are told apart"
+    for limit in (1, 3):
+        page = service.read(path, {"limit": limit})
+        paged = page["items"]
+        while page["next"] is not None:
+            page = service.read(path, {"limit": limit, "cursor": page["next"]})
+            assert len(page["items"]) <= limit
+            paged += page["items"]
+        assert paged == whole["items"]
+    cursor = service.read(path, {"limit": 1})["next"]
+    other = {"cursor": cursor, "customer_id": alike["id"]}
+    for wrong in ({"cursor": "x"}, {"cursor": ""}, {"cursor": "0.5"}, other):
+        problem = service.client.get(f"/v1/{path}", params=wrong)
+        assert problem.status_code == 422
+        assert [e["field"] for e in problem.json()["errors"]] == ["cursor"]
 
 
 def test_a_pair_is_listed_until_somebody_finds_that_it_is_none(

@@ -7,9 +7,11 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 
 from adapters.http import answers
-from adapters.http.asking import COMMON, Reading, asked, whole
+from adapters.http.asking import MOMENT, Asked, Reading, asked, whole
 from adapters.http.context import Context
+from adapters.http.errors import KnownOfTodayOnly
 from adapters.http.problems import invalid
+from adapters.postgres.reads import cursors
 from adapters.postgres.reads.asof import NOW, Moment, Now
 from adapters.postgres.reads.kinds import Unreadable, identity
 from adapters.postgres.reads.reader import RowReader
@@ -23,6 +25,7 @@ from projections.base import Projection, Row
 from queries.base import Query
 
 DEFAULT_LIMIT, MOST = 50, 1_000
+LIMIT, CURSOR = "limit", "cursor"
 
 
 class Reads:
@@ -127,17 +130,42 @@ class Reads:
 
     async def query(self, request: Request, query: type[Query[Any]]) -> Response:
         scope = await self.scope(request)
-        common = ("after",) if query.OF_TODAY else COMMON
-        given = asked(request, own=query.model_fields, common=common)
-        try:
-            question = query.model_validate_strings(given.own, strict=True)
-        except ValidationError as error:
-            raise invalid(error) from None
+        if query.OF_TODAY and not request.query_params.keys().isdisjoint(MOMENT):
+            raise KnownOfTodayOnly
+        given = asked(request, own=query.model_fields)
+        question = _question(query, given)
         moment = await self.reading.moment(given)
         position = await self.reading.ready(query.tables(), given, moment)
         lines = await self.reading.read(self.rows.answer, question, scope, moment)
+        paging: dict[str, Any] = {}
+        if CURSOR in query.model_fields:
+            limit = vars(question)[LIMIT]
+            lines, more = lines[:limit], lines[limit:]
+            paging["next"] = _next(query, lines[-1], given) if more else None
         items = [answers.value(line) for line in lines]
-        return answers.answer({"items": items, "position": position})
+        return answers.answer({"items": items, **paging, "position": position})
+
+
+def _question(query: type[Query[Any]], given: Asked) -> Query[Any]:
+    """Raises Invalid."""
+    try:
+        question = query.model_validate_strings(given.own, strict=True)
+    except ValidationError as error:
+        raise invalid(error) from None
+    if vars(question).get(CURSOR) is None:
+        return question
+    [place] = cursors.read(given.own[CURSOR], _wanted(query, given))
+    return question.model_copy(update={CURSOR: place})
+
+
+def _next(query: type[Query[Any]], last: Any, given: Asked) -> str:
+    return cursors.written(query.place(last), asked=_wanted(query, given))
+
+
+def _wanted(query: type[Query[Any]], given: Asked) -> bytes:
+    """What a cursor must agree with."""
+    own = sorted(f"{n}={v}" for n, v in given.own.items() if n not in (CURSOR, LIMIT))
+    return "\n".join((query.NAME, given.moment, *own)).encode()
 
 
 def identified(text: str) -> UUID:

@@ -51,6 +51,12 @@ class UnsupportedMediaType(HttpProblem):
     status = 415
 
 
+class KnownOfTodayOnly(HttpProblem):
+    """The answer is kept for now only: another moment was asked for."""
+
+    status = 422
+
+
 class Retryable(HttpProblem):
     """Nothing is wrong with the request: send it again in some seconds."""
 

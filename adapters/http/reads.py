@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from adapters.http import answers, openapi, parameters, paths
-from adapters.http.answering import Reads
+from adapters.http.answering import CURSOR, Reads
 from adapters.http.context import Context
 from aggregates.errors import NotFound
 from projections.base import Projection
@@ -130,6 +130,8 @@ def _add_query(
 
     line = parameters.line(query.LINE, schemas)
     moment = () if query.OF_TODAY else parameters.moment()
+    paging = {"next": parameters.NEXT} if CURSOR in query.model_fields else {}
+    page = parameters.page(line, **paging, position=parameters.POSITION)
     _add(
         routes,
         f"/v1/queries/{name}",
@@ -137,7 +139,7 @@ def _add_query(
         "queries",
         f"queries.{name}",
         (query.__doc__ or name).strip().splitlines()[0],
-        openapi.answer("The answer.", parameters.page(line, position=parameters.POSITION)),
+        openapi.answer("The answer.", page),
         [*parameters.of_query(query, schemas), *moment, parameters.after()],
     )
 

@@ -14,7 +14,6 @@ from adapters.http.history import ITEM, item
 from adapters.names import Names
 from adapters.postgres.reads import cursors
 from adapters.postgres.reads.asof import Moment
-from adapters.postgres.reads.kinds import POSITION_KIND
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.reads.timeline import Filters, Told, tables, timeline
 from adapters.postgres.views.references import mergeable
@@ -188,14 +187,14 @@ class _Place:
         )
 
     def cursor(self, position: int) -> str:
-        return cursors.cursor(cursors.Place(position, self._id), self._asked)
+        return cursors.written(position, asked=self._asked)
 
     def of(self, cursor: str | None) -> int | None:
         """The position that a cursor points to. Raises Invalid."""
         if cursor is None:
             return None
-        position: int = cursors.place(cursor, self._asked, POSITION_KIND).value
-        return position
+        [position] = cursors.read(cursor, self._asked)
+        return int(position)
 
 
 def _wanted(given: Asked) -> Filters:

@@ -35,23 +35,41 @@ class Place:
 
 def cursor(place: Place, asked: bytes) -> str:
     """The cursor behind a row of a list; ``asked`` stands for what the list was asked for."""
-    content = orjson.dumps([_text(place.value), str(place.id)])
-    return base64.urlsafe_b64encode(_checksum(content, asked) + content).decode().rstrip("=")
+    return written(_text(place.value), str(place.id), asked=asked)
 
 
 def place(text: str, asked: bytes, kind: Kind) -> Place:
     """Where a cursor points to. Raises Invalid naming ``cursor``."""
     try:
+        value, id = read(text, asked)
+        return Place(None if value is None else kind.read(value), UUID(id))
+    except (ValueError, TypeError, AttributeError, Unreadable):
+        raise _wrong() from None
+
+
+def written(*content: Any, asked: bytes) -> str:
+    """A cursor that says these things, each a text or a number."""
+    said = orjson.dumps(content)
+    return base64.urlsafe_b64encode(_checksum(said, asked) + said).decode().rstrip("=")
+
+
+def read(text: str, asked: bytes) -> list[Any]:
+    """What a cursor says. Raises Invalid naming ``cursor``."""
+    try:
         if len(text) > _LONGEST:
             raise ValueError("too long")
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        checksum, content = raw[:_CHECKSUM_BYTES], raw[_CHECKSUM_BYTES:]
-        if checksum != _checksum(content, asked):
+        checksum, said = raw[:_CHECKSUM_BYTES], raw[_CHECKSUM_BYTES:]
+        if checksum != _checksum(said, asked):
             raise ValueError("another list's")
-        value, id = orjson.loads(content)
-        return Place(None if value is None else kind.read(value), UUID(id))
-    except (ValueError, TypeError, AttributeError, binascii.Error, Unreadable):
-        raise Invalid(FieldError("cursor", "not-a-cursor")) from None
+        content: list[Any] = orjson.loads(said)
+    except (ValueError, TypeError, binascii.Error):
+        raise _wrong() from None
+    return content
+
+
+def _wrong() -> Invalid:
+    return Invalid(FieldError("cursor", "not-a-cursor"))
 
 
 def _checksum(content: bytes, asked: bytes) -> bytes:

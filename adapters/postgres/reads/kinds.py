@@ -129,7 +129,6 @@ _KINDS: dict[Any, Kind] = {
     ),
 }
 
-POSITION_KIND = _KINDS[int]
 CURRENCY_KIND = _TEXT
 """Of the currency of an amount."""
 
