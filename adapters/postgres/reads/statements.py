@@ -15,7 +15,7 @@ from adapters.postgres.reads.asof import NOW, Moment
 from adapters.postgres.reads.conditions import ordered
 from adapters.postgres.reads.cursors import Place, cursor, place
 from adapters.postgres.reads.filters import Order, Selection, filterable
-from adapters.postgres.reads.relations import Bindings, relation, written
+from adapters.postgres.reads.relations import Bindings, history, relation, written
 from adapters.postgres.reads.scope import Scope
 from adapters.postgres.views.columns import to_row
 from projections.base import Row
@@ -30,6 +30,7 @@ _PAGE = _LIST + " LIMIT {}"
 _COUNT = "SELECT count(*) FROM {} AS rows WHERE {}"
 _ONE = "SELECT {} FROM {} AS rows WHERE {} ORDER BY id LIMIT 1"
 _KIN = "SELECT {} FROM {} AS rows WHERE id = ANY ({family}) AND id <> {id} ORDER BY id"
+_EVER = "SELECT DISTINCT id FROM {} WHERE {}"
 _BY_EXTERNAL = "external->>'system' = {} AND external->>'id' = {}"
 
 
@@ -110,7 +111,8 @@ def by_external(
     condition = sql.SQL(_BY_EXTERNAL).format(
         bindings.bind(system, "text"), bindings.bind(id, "text")
     )
-    return _one(row, scope, moment, condition, bindings)
+    ever = sql.SQL(_EVER).format(history(row), condition)
+    return _one(row, scope, moment, condition, bindings, among=ever)
 
 
 def kin(row: type[Row], scope: Scope, id: UUID, moment: Moment) -> Statement[list[Row]]:
@@ -167,8 +169,9 @@ def _one(
     moment: Moment,
     condition: sql.Composable,
     bindings: Bindings,
+    among: sql.Composable | None = None,
 ) -> Statement[Row | None]:
-    rows = relation(row, scope, moment, bindings, all=True)
+    rows = relation(row, scope, moment, bindings, all=True, among=among)
     text = sql.SQL(_ONE).format(columns(row), rows, condition)
     return Statement(text, bindings, lambda lines: to_row(row, lines[0]) if lines else None)
 

@@ -19,7 +19,7 @@ from projections.base import Projection
 SCRIPT = Path(__file__).with_name("tracking.sql")
 _INSTALLING = "SELECT pg_advisory_xact_lock(16979, 6)"
 _INSTALLED = "SELECT to_regclass('backstory.skipped_stream') IS NOT NULL"
-_FORMAT = 2
+_FORMAT = 3
 """Raise it when the tables of every projection are laid out in another way."""
 
 
@@ -169,7 +169,7 @@ def _indexes(view: View) -> list[sql.Composed]:
     statements += [_index(view.table, sql.Identifier(n)) for n in by if n in row.fields]
     if "external" in row.fields:
         key = sql.SQL("(external->>'system'), (external->>'id')")
-        statements.append(_index(view.table, key))
+        statements += [_index(view.table, key), _index(view.versions, key, "external")]
     for order in ("id, at_position", "id, occurred_at, at_position"):
         statements.append(_index(view.versions, sql.SQL(order)))
     statements += [_referring(view.versions, name) for name in named]
@@ -184,5 +184,9 @@ def _referring(table: sql.Identifier, field: str) -> sql.Composed:
     return statement.format(table, field=sql.Identifier(field))
 
 
-def _index(table: sql.Identifier, key: sql.Composable) -> sql.Composed:
-    return sql.SQL("CREATE INDEX ON {} ({})").format(table, key)
+def _index(table: sql.Identifier, key: sql.Composable, having: str | None = None) -> sql.Composed:
+    """``having``: only rows in which this column says something."""
+    statement = sql.SQL("CREATE INDEX ON {} ({})").format(table, key)
+    if having is None:
+        return statement
+    return statement + sql.SQL(" WHERE {} IS NOT NULL").format(sql.Identifier(having))
