@@ -10,6 +10,7 @@ from aggregates.distinct import Distinguishable
 from aggregates.errors import Rejected
 from aggregates.events import Created, Event
 from aggregates.revert import Revertible
+from aggregates.tag import Taggable
 from aggregates.values import (
     BusinessDate,
     Custom,
@@ -53,11 +54,10 @@ class PersonDetails(Value):
     custom: Custom | None = None
 
 
-class Contact(Archivable, Revertible, Attachable, Distinguishable, Aggregate):
+class Contact(Archivable, Revertible, Attachable, Distinguishable, Taggable, Aggregate):
     KEPT = frozenset({"is_retired"})
 
     customer_id: UUID | None = None
-    tags: tuple[str, ...] = ()
     primary: bool = False
     is_retired: bool = False
 

@@ -15,8 +15,8 @@ from aggregates.follow_up import FollowedUp
 from aggregates.interaction import Interactive
 from aggregates.merge import Mergeable
 from aggregates.revert import Revertible
+from aggregates.tag import Taggable
 from aggregates.values import (
-    MOST_TAGS,
     Code,
     CodeText,
     Count,
@@ -77,6 +77,7 @@ class Customer(
     Mergeable,
     Distinguishable,
     FollowedUp,
+    Taggable,
     Aggregate,
 ):
     SERIES = "KH"
@@ -85,7 +86,6 @@ class Customer(
     name: str
     type: str | None = None
     grade: str | None = None
-    tags: tuple[str, ...] = ()
     owner_id: UUID | None = None
 
     class Registered(CustomerDetails, Created):
@@ -101,22 +101,6 @@ class Customer(
     class Classified(Event):
         type: CodeText | None = None
         grade: CodeText | None = None
-
-    class Tagged(Event):
-        """Tags were added; those that were there stay."""
-
-        tags: Tags
-
-        def apply(self, aggregate: "Customer") -> None:
-            aggregate.tags = tagged(aggregate.tags, self.tags)
-
-    class Untagged(Event):
-        """Tags were taken off; the others stay."""
-
-        tags: Tags
-
-        def apply(self, aggregate: "Customer") -> None:
-            aggregate.tags = untagged(aggregate.tags, self.tags)
 
     class Assigned(Event):
         owner_id: UUID
@@ -151,19 +135,6 @@ class Customer(
         """Say what type of customer this is and of what grade."""
         self.record_changes(self.Classified, **classes)
 
-    def tag(self, tags: Iterable[str]) -> None:
-        """Add tags, keeping the order in which they were first given."""
-        added = untagged(tuple(dict.fromkeys(tags)), self.tags)
-        self.require_at_most("tags", len(self.tags) + len(added), MOST_TAGS)
-        if added:
-            self.record(self.Tagged(tags=added))
-
-    def untag(self, tags: Iterable[str]) -> None:
-        gone = set(tags)
-        removed = tuple(t for t in self.tags if t in gone)
-        if removed:
-            self.record(self.Untagged(tags=removed))
-
     def assign(self, owner_id: UUID) -> None:
         self.record_changes(self.Assigned, owner_id=owner_id)
 
@@ -178,13 +149,3 @@ class Customer(
     def marks(self) -> Iterable[Mark]:
         yield from super().marks()
         yield Mark("customer-stem", stem(self.name))
-
-
-def tagged(tags: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
-    """The tags with these, each once, in the order in which they were first given."""
-    return tuple(dict.fromkeys((*tags, *added)))
-
-
-def untagged(tags: tuple[str, ...], removed: tuple[str, ...]) -> tuple[str, ...]:
-    """The tags without these."""
-    return tuple(tag for tag in tags if tag not in removed)

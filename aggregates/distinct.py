@@ -23,6 +23,7 @@ class Distinguishable(Trait):
     class MarkedDistinct(Event):
         """The other record is another, however alike."""
 
+        ADDS = frozenset({"other_id"})
         other_id: Other
 
         def apply(self, aggregate: "Distinguishable") -> None:
@@ -31,6 +32,7 @@ class Distinguishable(Trait):
     class UnmarkedDistinct(Event):
         """That judgement was taken back."""
 
+        REMOVES = frozenset({"other_id"})
         other_id: Other
 
         def apply(self, aggregate: "Distinguishable") -> None:

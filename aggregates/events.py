@@ -59,6 +59,10 @@ class Event(BaseModel):
     """Fields whose change must carry ``meta.reason`` (except in an import)."""
     CARRIES_STATE: ClassVar[bool] = False
     """Whether a trait's event gets all of an aggregate's state as optional fields."""
+    ADDS: ClassVar[frozenset[str]] = frozenset()
+    """Fields that name members which are added to a list; the others stay."""
+    REMOVES: ClassVar[frozenset[str]] = frozenset()
+    """Fields that name members which are taken out of a list."""
 
     def apply(self, aggregate: Any) -> None:
         """Change the aggregate's state; by default every set field becomes state of its name.

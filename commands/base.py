@@ -109,6 +109,10 @@ class Command(BaseModel, Generic[A]):
     CREATES: ClassVar[bool]
     MERGES: ClassVar[bool] = False
     """Whether a stale If-Match is accepted where nobody else wrote the same fields."""
+    ADDS: ClassVar[frozenset[str]] = frozenset()
+    """Fields that name members which are added to a list: they conflict with their removal only."""
+    REMOVES: ClassVar[frozenset[str]] = frozenset()
+    """Fields that name members which are taken out of a list."""
     IMPORT_ONLY: ClassVar[bool] = False
     """Whether it is for imports only."""
     POLICY_ONLY: ClassVar[bool] = False

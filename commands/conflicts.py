@@ -2,8 +2,9 @@
 
 A command is refused when the record has changed since the version the caller names. Commands
 declared ``MERGES`` are compared field by field: where nobody else wrote the fields written now,
-they are accepted at the current version. That is a deviation from RFC 9110, section 13.1.1, which
-would refuse them.
+they are accepted at the current version. Of a list to which members are added, or from which they
+are taken, the members are compared: adding conflicts with taking away the same. That is a deviation
+from RFC 9110, section 13.1.1, which would refuse them.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from pydantic_core import to_jsonable_python
 from aggregates.base import Aggregate
 from aggregates.errors import VersionConflict
 from aggregates.events import Event, PartEvent
+from commands.base import Command
 from commands.ports import Codec, EventLog, NeedsIO
 from commands.requests import Request
 
@@ -49,6 +51,24 @@ def _written(event: Event, part_id: UUID | None) -> set[str]:
     return {n for n in event.model_fields_set if of is None or getattr(event, n) != of}
 
 
+def _contested(command: Command[Any], event: Event, part_id: UUID | None) -> set[str]:
+    """Fields that an event has written and over which the command could be at odds with it."""
+    return {n for n in _written(event, part_id) if not _goes_together(command, event, n)}
+
+
+def _goes_together(command: Command[Any], event: Event, field: str) -> bool:
+    """Whether both only add members to a list, or take them out, and not the same in both ways."""
+    if field in command.ADDS & event.ADDS or field in command.REMOVES & event.REMOVES:
+        return True
+    if field in command.ADDS & event.REMOVES or field in command.REMOVES & event.ADDS:
+        return _members(getattr(command, field)).isdisjoint(_members(getattr(event, field)))
+    return False
+
+
+def _members(value: Any) -> set[Any]:
+    return {*value} if isinstance(value, tuple) else {value}
+
+
 def _part(events: Iterable[Event], part_id: UUID) -> SimpleNamespace:
     """The part after these events: each field as it was written last."""
     part = SimpleNamespace()
@@ -65,7 +85,7 @@ def _overlap(
     seen = request.if_match or 0
     events = codec.read_all(log.stream(aggregate.id))
     part = request.command.part_id
-    since = set().union(*(_written(e, part) for e in events[seen:]))
+    since = set().union(*(_contested(request.command, e, part) for e in events[seen:]))
     now, then = (
         (aggregate, type(aggregate).replay(aggregate.id, events[:seen]))
         if part is None

@@ -4,19 +4,17 @@ from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
-
 from aggregates.base import Aggregate, derived
 from aggregates.contact import Contact, ContactDetails
 from aggregates.customer import Customer, CustomerDetails
-from aggregates.values import Code, CodeText, Ref, Tag, Tags, Text, left_out
+from aggregates.values import Code, CodeText, Ref, Tags, Text, left_out
 from commands.base import Changes, Creates
+from commands.tag import Tag, Untag
 
 IndustryCode = Annotated[CodeText, Code("industry")]
 SourceCode = Annotated[CodeText, Code("source")]
 TypeCode = Annotated[CodeText, Code("customer_type")]
 GradeCode = Annotated[CodeText, Code("grade")]
-SomeTags = Annotated[tuple[Tag, ...], Field(min_length=1, max_length=100)]
 
 
 class RegisterCustomer(CustomerDetails, Creates[Customer]):
@@ -68,24 +66,12 @@ class ClassifyCustomer(Changes[Customer]):
         customer.classify(**self.given())
 
 
-class TagCustomer(Changes[Customer]):
+class TagCustomer(Tag, of=Customer):
     """Put tags on a customer."""
 
-    MERGES = True
-    tags: SomeTags
 
-    def handle(self, customer: Customer, /) -> None:
-        customer.tag(self.tags)
-
-
-class UntagCustomer(Changes[Customer]):
+class UntagCustomer(Untag, of=Customer):
     """Take tags off a customer."""
-
-    MERGES = True
-    tags: SomeTags
-
-    def handle(self, customer: Customer, /) -> None:
-        customer.untag(self.tags)
 
 
 class AssignCustomer(Changes[Customer]):

@@ -14,6 +14,7 @@ class MarkCustomerDistinct(Changes[Customer]):
     """Say that another customer, however alike, is another: the two are no possible duplicates."""
 
     MERGES = True
+    ADDS = frozenset({"other_id"})
     other_id: Annotated[UUID, Ref("Customer")]
 
     def handle(self, customer: Customer, /) -> None:
@@ -24,6 +25,7 @@ class MarkContactDistinct(Changes[Contact]):
     """Say that another contact, however alike, is another person."""
 
     MERGES = True
+    ADDS = frozenset({"other_id"})
     other_id: Annotated[UUID, Ref("Contact")]
 
     def handle(self, contact: Contact, /) -> None:
@@ -34,6 +36,7 @@ class UnmarkDistinct(Changes[Distinguishable]):
     """Take back that another record is another."""
 
     MERGES = True
+    REMOVES = frozenset({"other_id"})
     other_id: UUID
 
     def handle(self, record: Distinguishable, /) -> None:

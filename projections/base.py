@@ -110,6 +110,8 @@ class Projection(Generic[R]):
     """Table → projection."""
     everywhere: ClassVar[dict[type[Event], Fold]] = {}
     """Folds of traits' events that are the same in the rows of every kind with the trait."""
+    uncopied: ClassVar[set[type[Event]]] = set()
+    """Those of them before which nothing is copied."""
 
     def __init__(
         self, row: type[R], of: type[Aggregate], *, revision: int = 1, kind: str | None = None
@@ -195,7 +197,7 @@ class Projection(Generic[R]):
         if fold is None and not self.is_of_parts:
             fold = next((self.everywhere[e] for e in family if e in self.everywhere), None)
         leaves_alone = issubclass(event, PartEvent) and not self.is_of_parts
-        if leaves_alone or not self._uncopied.isdisjoint(family):
+        if leaves_alone or not (self._uncopied | self.uncopied).isdisjoint(family):
             return (), fold
         return tuple(n for n in event.model_fields if n in self.row.fields), fold
 
@@ -223,11 +225,14 @@ class Projection(Generic[R]):
         return after
 
 
-def everywhere(event: type[Event]) -> Callable[[Fold], Fold]:
-    """Declare how the rows of every kind with a trait take one of its events."""
+def everywhere(event: type[Event], *, copies: bool = True) -> Callable[[Fold], Fold]:
+    """Declare how the rows of every kind with a trait take one of its events, after same-named
+    fields were copied, unless ``copies`` is false."""
 
     def declare(fold: Fold) -> Fold:
         Projection.everywhere[event] = fold
+        if not copies:
+            Projection.uncopied.add(event)
         return fold
 
     return declare

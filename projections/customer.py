@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from aggregates.customer import Customer, CustomerDetails, tagged, untagged
+from aggregates.customer import Customer, CustomerDetails
 from aggregates.follow_up import begins_anew
 from projections.base import Projection, Row
 
@@ -32,16 +32,6 @@ class CustomerRow(Row, table="customers", details=CustomerDetails):
 
 
 customers = Projection(CustomerRow, Customer, revision=6)
-
-
-@customers.on(Customer.Tagged, copies=False)
-def was_tagged(row: CustomerRow, event: Customer.Tagged) -> CustomerRow:
-    return row.updated(tags=tagged(row.tags, event.tags))
-
-
-@customers.on(Customer.Untagged, copies=False)
-def was_untagged(row: CustomerRow, event: Customer.Untagged) -> CustomerRow:
-    return row.updated(tags=untagged(row.tags, event.tags))
 
 
 @customers.on(Customer.Merged)

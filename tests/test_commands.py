@@ -23,7 +23,7 @@ from aggregates.errors import (
     VersionConflict,
 )
 from aggregates.opportunity import Opportunity, OpportunityClosed
-from commands.base import Meta
+from commands.base import COMMANDS, Meta
 from commands.customer import (
     AssignCustomer,
     ChangeCustomerDetails,
@@ -36,6 +36,7 @@ from commands.dictionary_entry import (
     DeleteDictionaryEntry,
     RetireDictionaryEntry,
 )
+from commands.distinct import MarkCustomerDistinct
 from commands.opportunity import (
     AdvanceOpportunity,
     ChangeOpportunityAmount,
@@ -313,6 +314,33 @@ def test_a_personal_detail_that_both_wrote_is_shown_open(side: WriteSide) -> Non
     assert refused.value.details["fields"] == {
         "needs": {"yours": "台灯", "theirs": "节能灯", "original": "灯"}
     }
+
+
+def test_members_of_a_list_conflict_only_where_one_adds_and_one_takes_the_same(
+    side: WriteSide,
+) -> None:
+    customer, other, third = (side.do(registration()).id for _ in range(3))
+    for tags in (("A", "B"), ("B", "C")):
+        side.do(TagCustomer(tags=tags), customer, if_match=1)
+    side.do(UntagCustomer(tags=("A", "D")), customer, if_match=3)
+    assert side.replayed(Customer, customer).state()["tags"] == ("B", "C")
+    for command, seen in (
+        (TagCustomer(tags=("X", "A")), 3),
+        (UntagCustomer(tags=("C",)), 2),
+    ):
+        with pytest.raises(VersionConflict) as refused:
+            side.do(command, customer, if_match=seen)
+        assert refused.value.details["fields"]["tags"]["theirs"] == ["B", "C"]
+    for id in (other, third):
+        side.do(MarkCustomerDistinct(other_id=id), customer, if_match=4)
+    unmark = COMMANDS["customers/unmark-distinct"].model_validate({"other_id": other})
+    with pytest.raises(VersionConflict):
+        side.do(unmark, customer, if_match=4)
+    side.do(unmark, customer, if_match=5)
+    revert = COMMANDS["customers/revert"].model_validate({"to_version": 1})
+    version = side.do(revert, customer).version
+    with pytest.raises(VersionConflict):
+        side.do(TagCustomer(tags=("E",)), customer, if_match=version - 1)
 
 
 def test_without_if_match_nothing_is_lost_under_contention(

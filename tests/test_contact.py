@@ -30,6 +30,16 @@ def test_a_person_needs_a_customer_and_a_name_only() -> None:
     assert outcome.aggregate.root_customer_id == CUSTOMER
 
 
+def test_a_person_is_tagged_as_a_customer_is() -> None:
+    tag, untag = COMMANDS["contacts/tag"], COMMANDS["contacts/untag"]
+    tagged = Contact.Tagged(tags=("老朋友",))
+    first = tag.model_validate({"tags": ["老朋友", "老朋友"]})
+    given(ADDED).when(first).then(tagged).leaves(tags=("老朋友",))
+    given(ADDED, tagged).when(first).changes_nothing()
+    off = untag.model_validate({"tags": ["老朋友", "别的"]})
+    given(ADDED, tagged).when(off).then(Contact.Untagged(tags=("老朋友",))).leaves(tags=())
+
+
 def test_everything_that_is_said_of_a_person_is_recorded() -> None:
     told: dict[str, Any] = {
         "customer_id": CUSTOMER,
