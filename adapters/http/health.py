@@ -1,10 +1,13 @@
 """Whether the process lives, whether it can serve, and its figures for Prometheus."""
 
+from collections.abc import Mapping
+
 import orjson
 from fastapi import APIRouter, Response
 
 from adapters.http import openapi
 from adapters.http.context import Context
+from adapters.policies import listing
 
 _STATE = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
 
@@ -59,19 +62,47 @@ def _unready(context: Context) -> str | None:
 
 
 def _metrics(context: Context) -> str:
-    head = context.log.head()
-    lines = [
-        "# TYPE backstory_head_position gauge",
-        f"backstory_head_position {head.position}",
-        "# TYPE backstory_head_stalled_seconds gauge",
-        f"backstory_head_stalled_seconds {context.log.head_stalled_seconds:.3f}",
-        "# TYPE backstory_commands_waiting gauge",
-        f"backstory_commands_waiting {context.log.waiting}",
-        "# TYPE backstory_projection_lag_events gauge",
-        "# TYPE backstory_projection_lag_seconds gauge",
+    figures = [
+        *_whole("head_position", context.log.head().position),
+        *_whole("head_stalled_seconds", context.log.head_stalled_seconds),
+        *_whole("commands_waiting", context.log.waiting),
     ]
-    for view in context.status().projections:
-        label = f'{{projection="{view.name}"}}'
-        lines.append(f"backstory_projection_lag_events{label} {view.lag_events}")
-        lines.append(f"backstory_projection_lag_seconds{label} {view.lag_seconds:.3f}")
-    return "\n".join(lines) + "\n"
+    views = {view.name: view for view in context.status().projections}
+    for name in _OF_PROJECTIONS:
+        figures += _each(f"projection_{name}", "gauge", "projection", name, views)
+    with context.pool.connection() as connection:
+        policies = {policy.name: policy for policy in listing.status(connection)}
+    for name, (figure, kind) in _OF_POLICIES.items():
+        figures += _each(f"policy_{figure}", kind, "policy", name, policies)
+    return "\n".join(figures) + "\n"
+
+
+_OF_PROJECTIONS = ("lag_events", "lag_seconds")
+_OF_POLICIES = {
+    "lag_events": ("lag_events", "gauge"),
+    "lag_seconds": ("lag_seconds", "gauge"),
+    "waiting": ("requests_waiting", "gauge"),
+    "due": ("requests_due", "gauge"),
+    "fired": ("requests_fired_total", "counter"),
+    "refused": ("requests_refused", "gauge"),
+    "dropped": ("requests_dropped", "gauge"),
+    "parked": ("streams_parked", "gauge"),
+}
+"""What is known of a policy → what it is called, and whether it only grows."""
+
+
+def _whole(name: str, value: object) -> list[str]:
+    return [f"# TYPE backstory_{name} gauge", f"backstory_{name} {_number(value)}"]
+
+
+def _each(name: str, kind: str, label: str, of: str, found: Mapping[str, object]) -> list[str]:
+    """One figure of each: the format wants all lines of a name together."""
+    lines = [
+        f'backstory_{name}{{{label}="{one}"}} {_number(getattr(known, of))}'
+        for one, known in found.items()
+    ]
+    return [f"# TYPE backstory_{name} {kind}", *lines]
+
+
+def _number(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

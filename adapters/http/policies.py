@@ -26,6 +26,8 @@ _STATUS = {
     "lag_events": _COUNT,
     "lag_seconds": {"type": "number"},
     **dict.fromkeys(STATES, _COUNT),
+    "due": _COUNT | {"description": "Of those that wait: their moment has come."},
+    "fired": _COUNT | {"description": "Carried out so far."},
 }
 _REQUEST = {
     "id": {"type": "string", "format": "uuid", "description": "Of a request: its command's id."},

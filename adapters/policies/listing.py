@@ -20,7 +20,10 @@ _STATUS = """
          WHERE r.policy = p.policy AND r.state = 'refused'),
         (SELECT count(*) FROM backstory.policy_requests r
          WHERE r.policy = p.policy AND r.state = 'dropped'),
-        (SELECT count(*) FROM backstory.policy_parked k WHERE k.policy = p.policy)
+        (SELECT count(*) FROM backstory.policy_parked k WHERE k.policy = p.policy),
+        (SELECT count(*) FROM backstory.policy_requests r WHERE r.policy = p.policy
+         AND r.state = 'waiting' AND r.fires_at <= clock_timestamp()),
+        p.fired
     FROM backstory.policies p, backstory.head h ORDER BY p.policy
 """
 _REQUESTS = """
@@ -52,6 +55,10 @@ class PolicyStatus:
     refused: int
     dropped: int
     parked: int
+    due: int
+    """Of those that wait, requests whose moment has come."""
+    fired: int
+    """Requests that were carried out, ever."""
 
 
 @dataclass(frozen=True, slots=True)

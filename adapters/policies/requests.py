@@ -34,7 +34,14 @@ _DUE = """
     WHERE state = 'waiting' AND fires_at <= %s AND policy = ANY (%s)
     ORDER BY fires_at, position, ordinal LIMIT %s
 """
-_MADE = "DELETE FROM backstory.policy_requests WHERE id = ANY (%s) AND state = 'waiting'"
+_MADE = """
+    WITH made AS (
+        DELETE FROM backstory.policy_requests WHERE id = ANY (%s) AND state = 'waiting'
+        RETURNING policy
+    )
+    UPDATE backstory.policies p SET fired = p.fired + n.count
+    FROM (SELECT policy, count(*) FROM made GROUP BY policy) n WHERE p.policy = n.policy
+"""
 _POSTPONE = """
     UPDATE backstory.policy_requests SET attempts = attempts + 1, fires_at = %s, problem = %s
     WHERE id = %s AND state = 'waiting'

@@ -14,6 +14,9 @@ CREATE TABLE IF NOT EXISTS backstory.policies (
     since       timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (fillfactor = 25);
 
+-- How many of its requests were carried out, from when this was first counted.
+ALTER TABLE backstory.policies ADD COLUMN IF NOT EXISTS fired bigint NOT NULL DEFAULT 0;
+
 -- Requests that wait for their moment, and those that came to nothing. What is asked for is not
 -- here, as it may be personal: the policy says it again when it is shown the event.
 CREATE TABLE IF NOT EXISTS backstory.policy_requests (

@@ -7,7 +7,10 @@ import psycopg
 
 SCRIPT = Path(__file__).with_name("tables.sql")
 _INSTALLING = "SELECT pg_advisory_xact_lock(16979, 18)"
-_INSTALLED = "SELECT to_regclass('backstory.policy_parked') IS NOT NULL"
+_INSTALLED = (
+    "SELECT to_regclass('backstory.policy_parked') IS NOT NULL AND EXISTS (SELECT FROM"
+    " pg_attribute WHERE attrelid = to_regclass('backstory.policies') AND attname = 'fired')"
+)
 _LEAD = "SELECT pg_try_advisory_lock(16979, 17)"
 _EPOCH = "SELECT nextval('backstory.policy_epochs')"
 _BEGIN = (

@@ -470,3 +470,24 @@ def test_the_thread_makes_requests_by_itself_and_stops_at_once(world: Policed) -
         assert eventually(lambda: len(world.side.topics(customer)) == 2)
         began = time.monotonic()
     assert time.monotonic() - began < 5
+
+
+def test_what_is_due_and_what_was_fired_is_counted_from_the_release_that_counts(
+    world: Policed,
+) -> None:
+    """The table of an earlier release has no column for it."""
+    world.connection.execute("ALTER TABLE backstory.policies DROP COLUMN fired")
+    world.begin()
+    task = PlanTask(subject="x", due_at=world.clock.now + timedelta(hours=1))
+    world.side.do(task)
+    world.settle()
+    policy = world.status()["mark-task-overdue"]
+    assert (policy.waiting, policy.due, policy.fired) == (1, 0, 0)
+    world.connection.execute(
+        "UPDATE backstory.policy_requests SET fires_at = clock_timestamp() - interval '1 s'"
+    )
+    assert world.status()["mark-task-overdue"].due == 1
+    world.clock.advance(hours=2)
+    world.settle()
+    policy = world.status()["mark-task-overdue"]
+    assert (policy.waiting, policy.due, policy.fired) == (0, 0, 1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
@@ -148,3 +149,38 @@ def test_what_only_policies_ask_is_refused_by_name_and_not_documented(service: S
     for problem in (answer.json(), result):
         assert problem["status"] == 422
         assert [e["field"] for e in problem["errors"]] == ["command"]
+
+
+def figures(service: Service) -> dict[str, float]:
+    """What ``/metrics`` says: ``name{labels}`` → value; the lines of a name must be together."""
+    answer = service.client.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    lines = [line for line in answer.text.splitlines() if not line.startswith("#")]
+    names = [line.partition("{")[0].partition(" ")[0] for line in lines]
+    assert len([*groupby(names)]) == len({*names})
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_the_figures_of_policies_are_there_for_a_monitor(service: Service) -> None:
+    waiting = "backstory_policy_requests_waiting"
+    before = figures(service)
+    moment = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    body = {"subject": "昨天就该打的电话", "due_at": moment}
+    receipt = service.made("tasks/plan", body)
+    label = '{policy="mark-task-overdue"}'
+    fired = f"backstory_policy_requests_fired_total{label}"
+    deadline = datetime.now(UTC) + timedelta(seconds=60)
+    while figures(service)[fired] == before[fired]:
+        assert datetime.now(UTC) < deadline, "nothing was fired"
+    after(service, receipt["position"])
+    now = figures(service)
+    assert now[fired] == before[fired] + 1
+    assert now[waiting + label] == before[waiting + label]
+    of = {name.removesuffix(label) for name in now if name.endswith(label)}
+    assert of == {
+        f"backstory_policy_{name}"
+        for name in (
+            *("lag_events", "lag_seconds", "requests_waiting", "requests_due", "streams_parked"),
+            *("requests_fired_total", "requests_refused", "requests_dropped"),
+        )
+    }
