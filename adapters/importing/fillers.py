@@ -1,6 +1,6 @@
 """Fillers: rules bound to a file's columns and a command's fields."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -75,8 +75,8 @@ class Binding:
     def _read(self, of: Target, rule: Rule) -> Read | None:
         if of.refers_to:
             read = referring(of.refers_to, rule, self._system)
-            if read is not None or of.annotation is None:
-                return read
+            if read is not None:
+                return several(read, rule.split) if of.is_several else read
         code = next(markers(of.annotation, Code), None)
         if code is not None:
             return lambda text: _code(text, code.dictionary)
@@ -118,9 +118,22 @@ def filled(fillers: Iterable[Filler], cells: Cells) -> Fields:
     return fields
 
 
+def several(read: Read, split: str | None) -> Read:
+    """How a text is read that names several records, or one where there may be several."""
+    return lambda text: [read(part) for part in (text.split(split) if split else [text])]
+
+
 def references(fields: Fields) -> Iterable[Reference]:
     """Those that are to be found before the fields are complete."""
-    return (value for value in fields.values() if isinstance(value, Reference))
+    return (reference for _, reference in _referred(fields))
+
+
+def _referred(fields: Fields) -> Iterator[tuple[str, Reference]]:
+    """Field and reference; of a field that takes several, each."""
+    for name, value in fields.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, Reference):
+                yield name, one
 
 
 def resolved(fields: Fields, found: References) -> Fields:
@@ -128,17 +141,19 @@ def resolved(fields: Fields, found: References) -> Fields:
 
     Raises Invalid naming those that were not found and may not.
     """
-    named = {name: value for name, value in fields.items() if isinstance(value, Reference)}
-    known = {name: found.get(value) for name, value in named.items()}
-    missing = [name for name, id in known.items() if id is None]
-    if any(not named[name].is_optional for name in missing):
-        raise Invalid(*(FieldError(n, str(named[n])) for n in missing if not named[n].is_optional))
-    complete = {**fields, **known} if known else fields
-    return {n: v for n, v in complete.items() if n not in missing} if missing else complete
+    named = list(_referred(fields))
+    wrong = [(n, one) for n, one in named if not one.is_optional and found.get(one) is None]
+    if wrong:
+        raise Invalid(*(FieldError(name, str(one)) for name, one in wrong))
+    complete = dict(fields)
+    for name in dict.fromkeys(name for name, _ in named):
+        ids = [id for n, one in named if n == name and (id := found.get(one)) is not None]
+        complete[name] = ids if isinstance(fields[name], list) else next(iter(ids), None)
+    return {n: v for n, v in complete.items() if v not in (None, []) or n not in dict(named)}
 
 
 def dangling(fields: Fields, found: References) -> Iterable[FieldError]:
     """References that may be missing, and are."""
-    for name, value in fields.items():
-        if isinstance(value, Reference) and value.is_optional and found.get(value) is None:
-            yield FieldError(name, str(value))
+    for name, one in _referred(fields):
+        if one.is_optional and found.get(one) is None:
+            yield FieldError(name, str(one))

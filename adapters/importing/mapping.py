@@ -40,7 +40,7 @@ class Rule(_Part):
     """What stands between the values of a field that takes several."""
     currency: str | None = None
     times: Decimal | None = None
-    """An amount in the file is this many units of the currency."""
+    """One in the file is this many units of the currency, or of what the field counts."""
     by: str | None = None
     """How a reference finds its record: name, login, external, or id."""
     system: str | None = None

@@ -43,6 +43,11 @@ class Target:
         return () if ref is None else ref.kinds
 
     @property
+    def is_several(self) -> bool:
+        """Whether it takes several values."""
+        return tuple in _types(self.annotation)
+
+    @property
     def parts(self) -> type[BaseModel] | None:
         """What it consists of, where its parts are fields of their own."""
         found = _model_in(self.annotation)
@@ -61,6 +66,9 @@ class Target:
             return lambda text: instant(text, rule.format, zone)
         if date in types:
             return lambda text: day(text, rule.format).isoformat()
+        if int in types and rule.times is not None:
+            times = rule.times
+            return lambda text: multiplied(text, times)
         return str
 
 
@@ -149,12 +157,17 @@ def money(text: str, currency: str | None, times: Decimal | None) -> dict[str, s
             raise ValueError(f"{text!r} is no amount with a currency such as 12.50 CNY")
         text, currency = match[1], match[2]
     if times is not None:
-        if not _NUMBER.fullmatch(text):
-            raise ValueError(f"{text!r} is no number such as 12.50")
-        product = Decimal(text) * times
-        whole = product == product.to_integral_value()
-        text = format(product.to_integral_value() if whole else product.normalize(), "f")
+        text = multiplied(text, times)
     return {"amount": text, "currency": currency}
+
+
+def multiplied(text: str, times: Decimal) -> str:
+    """A number that counts in other units in the file."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text!r} is no number such as 12.50")
+    product = Decimal(text) * times
+    whole = product == product.to_integral_value()
+    return format(product.to_integral_value() if whole else product.normalize(), "f")
 
 
 def scalar(text: str, type: str) -> Any:

@@ -1,9 +1,7 @@
 """A sales system's tables go in by commands: what points nowhere is said, histories are right."""
 
-import csv
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,24 +9,36 @@ from typing import Any
 import pytest
 
 from adapters.bootstrap import Backstory
+from adapters.importing.mapping import BadMapping
 from adapters.importing.report import Report
-from tests.importing import counts, events, imported, last, opened, rows
+from tests.importing import counts, events, imported, last, rows, write_csv
+from tests.journeys.exported_tables import ROOT, Tables, apart, by_external_id, utc
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared/data/fivetran-salesforce"
-MAPPINGS = ROOT / "docs/mappings"
-FILES = {
-    "users": ("users", "sf_user_data"),
-    "accounts": ("customers", "sf_account_data"),
-    "contacts": ("contacts", "sf_contact_data"),
-    "opportunities": ("opportunities", "sf_opportunity_data"),
-    "account-history": ("customers", "sf_account_history_data"),
-    "contact-history": ("contacts", "sf_contact_history_data"),
-    "opportunity-history": ("opportunities", "sf_opportunity_history_data"),
-    "tasks": ("tasks", "sf_task_data"),
-    "deleted-accounts": ("customers", "sf_account_data"),
-    "deleted-opportunities": ("opportunities", "sf_opportunity_data"),
+TABLES = Tables(
+    "salesforce",
+    {
+        "users": ("users", "sf_user_data"),
+        "accounts": ("customers", "sf_account_data"),
+        "contacts": ("contacts", "sf_contact_data"),
+        "opportunities": ("opportunities", "sf_opportunity_data"),
+        "account-history": ("customers", "sf_account_history_data"),
+        "contact-history": ("contacts", "sf_contact_history_data"),
+        "opportunity-history": ("opportunities", "sf_opportunity_history_data"),
+        "tasks": ("tasks", "sf_task_data"),
+        "leads": ("customers", "sf_lead_data"),
+        "lead-contacts": ("contacts", "sf_lead_data"),
+        "events": ("customers", "sf_event_data"),
+        "deleted-accounts": ("customers", "sf_account_data"),
+        "deleted-opportunities": ("opportunities", "sf_opportunity_data"),
+    },
+)
+HOMELESS = {
+    "sf_order_data": "orders",
+    "sf_opportunity_line_item_data": "opportunity_line_items",
+    "sf_product_2_data": "products",
+    "sf_user_role_data": "user_roles",
 }
+"""Tables of things that are not kept here, and what their kind would be called."""
 ONLY_NAMES = """
 kind = "{kind}"
 external = {{ system = "salesforce", id = "id" }}
@@ -36,41 +46,20 @@ external = {{ system = "salesforce", id = "id" }}
 name = "name"
 """
 
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is not here")
-
-
-def import_named(backstory: Backstory, name: str) -> Report:
-    kind, file = FILES[name]
-    mapping = MAPPINGS / f"salesforce-{name}.toml"
-    return imported(backstory, kind, DATA / f"{file}.csv", mapping)
+pytestmark = TABLES.needed
 
 
 @pytest.fixture(scope="module")
 def backstory(
     module_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Backstory]:
-    with pytest.MonkeyPatch.context() as patch, opened(module_database_url) as backstory:
-        patch.chdir(tmp_path_factory.mktemp("refused"))  # The data's own folder is not ours.
+    with apart(module_database_url, tmp_path_factory.mktemp("refused")) as backstory:
         yield backstory
 
 
 @pytest.fixture(scope="module")
 def reports(backstory: Backstory) -> dict[str, Report]:
-    return {name: import_named(backstory, name) for name in FILES}
-
-
-def table(name: str) -> list[dict[str, str]]:
-    with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def by_id(backstory: Backstory, kind: str) -> dict[str, Any]:
-    found = rows(backstory, kind).values()
-    return {row.external.id: row for row in found if row.external is not None}
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(f"{text}+00:00")
+    return TABLES.enter_all(backstory)
 
 
 def test_every_row_is_entered_or_said_why_not(reports: dict[str, Report]) -> None:
@@ -83,6 +72,9 @@ def test_every_row_is_entered_or_said_why_not(reports: dict[str, Report]) -> Non
         "contact-history": (0, 0, 3, 1),
         "opportunity-history": (0, 9, 1, 0),  # one is still open
         "tasks": (10, 0, 0, 0),
+        "leads": (1, 0, 0, 0),
+        "lead-contacts": (1, 0, 0, 0),
+        "events": (0, 0, 0, 10),  # of accounts that the export does not have
         "deleted-accounts": (0, 8, 1, 1),
         "deleted-opportunities": (0, 10, 0, 0),
     }
@@ -90,6 +82,9 @@ def test_every_row_is_entered_or_said_why_not(reports: dict[str, Report]) -> Non
     [(line, why)] = refused["accounts"]
     assert line == 5
     assert why.startswith("exists already"), "two accounts are called Blue Test"
+    accounts = [row["account_id"] for row in TABLES.rows("sf_event_data")]
+    nowhere = [f"record: there is no customer {account!r}" for account in accounts]
+    assert [why for _, why in refused["events"]] == nowhere
     assert refused["contacts"] == [(2, "name: is required")]
     twin = "record: there is no customer '001q000000wW9BZAA0'"
     assert refused["account-history"] == refused["deleted-accounts"] == [(5, twin)]
@@ -104,6 +99,7 @@ def test_every_row_is_entered_or_said_why_not(reports: dict[str, Report]) -> Non
         ("opportunities", "owner_id", "owner_id: there is no user"),
         ("opportunity-history", "owner_id", "owner_id: there is no user"),
         ("tasks", "owner_id", "owner_id: there is no user"),
+        ("leads", "owner_id", "owner_id: there is no user"),
         ("tasks", "what_id", "about: there is no customer or opportunity or ticket"),
     ],
 )
@@ -112,7 +108,7 @@ def test_everything_that_points_nowhere_is_reported(
 ) -> None:
     refused = {line.number for line, _ in reports[name].in_order()}
     said = {line.number: why for line, why in reports[name].dangling_in_order()}
-    lines = dict(enumerate(table(FILES[name][1]), start=2))
+    lines = dict(enumerate(TABLES.rows(TABLES.files[name][1]), start=2))
     assert lines
     for number, row in lines.items():
         if row[column] and number not in refused:
@@ -122,21 +118,21 @@ def test_everything_that_points_nowhere_is_reported(
 def test_what_was_entered_is_what_the_tables_say(
     backstory: Backstory, reports: dict[str, Report]
 ) -> None:
-    users, customers = by_id(backstory, "users"), by_id(backstory, "customers")
-    active = {user["id"]: user["is_active"] == "true" for user in table("sf_user_data")}
+    users, customers = by_external_id(backstory, "users"), by_external_id(backstory, "customers")
+    active = {user["id"]: user["is_active"] == "true" for user in TABLES.rows("sf_user_data")}
     assert {id: row.active for id, row in users.items()} == active
-    for account in table("sf_account_data"):
+    for account in TABLES.rows("sf_account_data"):
         row = customers.get(account["id"])
         if row is not None:
             assert (row.name, row.created_at) == (account["name"], utc(account["_fivetran_synced"]))
             assert (row.archived_at is not None) == (account["is_deleted"] == "true")
             assert str(row.employees or "") == account["number_of_employees"]
-    for task in table("sf_task_data"):
-        planned = by_id(backstory, "tasks")[task["id"]]
+    for task in TABLES.rows("sf_task_data"):
+        planned = by_external_id(backstory, "tasks")[task["id"]]
         assert planned.due_at == utc(task["activity_date"])
         assert (planned.status == "completed") == (task["is_closed"] == "TRUE")
-    for contact in table("sf_contact_data")[1:]:
-        person = by_id(backstory, "contacts")[contact["id"]]
+    for contact in TABLES.rows("sf_contact_data")[1:]:
+        person = by_external_id(backstory, "contacts")[contact["id"]]
         told = (person.name, person.job_title, person.email or "")
         assert told == (contact["name"], contact["title"], contact["email"])
 
@@ -144,12 +140,12 @@ def test_what_was_entered_is_what_the_tables_say(
 def test_replayed_opportunity_histories_agree_with_the_final_table(
     backstory: Backstory, reports: dict[str, Report]
 ) -> None:
-    expected = json.loads((DATA / "expected.json").read_text())
-    final = table("sf_opportunity_data")
-    history = {row["id"]: row for row in table("sf_opportunity_history_data")}
+    expected = json.loads((TABLES.folder / "expected.json").read_text())
+    final = TABLES.rows("sf_opportunity_data")
+    history = {row["id"]: row for row in TABLES.rows("sf_opportunity_history_data")}
     assert len(final) == expected["opportunities"]
     assert len(history) == expected["opportunity_history_rows"]
-    opportunities = by_id(backstory, "opportunities")
+    opportunities = by_external_id(backstory, "opportunities")
     for row in final:
         found = opportunities[row["id"]]
         ended = {"true": "won", "false": "lost"}[row["is_won"]]
@@ -170,19 +166,16 @@ def test_replayed_opportunity_histories_agree_with_the_final_table(
     assert not any(event.irregular for event in recorded)
 
 
-def test_histories_alone_say_what_the_final_tables_say(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_histories_alone_say_what_the_final_tables_say(database_url: str, tmp_path: Path) -> None:
     """Entered by name only, accounts and contacts become by their histories what they are."""
-    monkeypatch.chdir(tmp_path)
-    with opened(database_url) as backstory:
+    with apart(database_url, tmp_path) as backstory:
         for kind, name in (("customers", "account"), ("contacts", "contact")):
             mapping = tmp_path / f"{kind}.toml"
             mapping.write_text(ONLY_NAMES.format(kind=kind))
-            imported(backstory, kind, DATA / f"sf_{name}_data.csv", mapping)
-            assert counts(import_named(backstory, f"{name}-history"))[1] > 0
-        customers = by_id(backstory, "customers")
-        for account in table("sf_account_data"):
+            imported(backstory, kind, TABLES.folder / f"sf_{name}_data.csv", mapping)
+            assert counts(TABLES.enter(backstory, f"{name}-history"))[1] > 0
+        customers = by_external_id(backstory, "customers")
+        for account in TABLES.rows("sf_account_data"):
             row = customers.get(account["id"])
             if row is None:
                 continue
@@ -191,14 +184,14 @@ def test_histories_alone_say_what_the_final_tables_say(
             kept = row.custom or {}
             assert kept.get("type", "") == account["type"]
             assert kept.get("industry", "") == account["industry"]
-        for contact in table("sf_contact_data")[1:]:
-            person = by_id(backstory, "contacts")[contact["id"]]
+        for contact in TABLES.rows("sf_contact_data")[1:]:
+            person = by_external_id(backstory, "contacts")[contact["id"]]
             assert (person.job_title, person.email or "") == (contact["title"], contact["email"])
         changed = [e for e in events(backstory) if e.TOPIC.endswith(".DetailsChanged")]
         starts = {
             utc(row["_fivetran_start"])
             for name in ("account", "contact")
-            for row in table(f"sf_{name}_history_data")
+            for row in TABLES.rows(f"sf_{name}_history_data")
         }
         assert {event.envelope.occurred_at for event in changed} <= starts
         assert len(changed) > 5
@@ -208,8 +201,64 @@ def test_importing_everything_again_changes_nothing(
     backstory: Backstory, reports: dict[str, Report]
 ) -> None:
     before = last(backstory)
-    for name in FILES:
-        again = import_named(backstory, name)
+    for name in TABLES.files:
+        again = TABLES.enter(backstory, name)
         assert counts(again)[:2] == (0, 0), name
         assert counts(again)[3] == counts(reports[name])[3], name
     assert last(backstory) == before
+
+
+def test_a_lead_is_a_prospect(backstory: Backstory, reports: dict[str, Report]) -> None:
+    [lead] = TABLES.rows("sf_lead_data")
+    row = by_external_id(backstory, "customers")[lead["id"]]
+    assert (row.name, row.type) == (lead["company"], "prospect")
+    assert row.created_at == utc(lead["created_date"])
+    assert row.custom["converted_account"] == lead["converted_account_id"]
+    assert row.custom["industry"] == lead["industry"]
+    assert row.annual_revenue.amount == Decimal(lead["annual_revenue"])
+    [person] = [c for c in rows(backstory, "contacts").values() if c.customer_id == row.id]
+    assert (person.name, person.email) == ("H Croc", lead["email"])
+
+
+def test_events_of_accounts_that_are_there_are_interactions(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The export has none of their accounts: entered by nothing but an id and a name here."""
+    told = TABLES.rows("sf_event_data")
+    ids = dict.fromkeys(row["account_id"] for row in told)
+    accounts = [["id", "name"], *([id, f"第{n}有限公司"] for n, id in enumerate(ids))]
+    people = [["id", "name"], *([row["who_id"], "王芳"] for row in told[:4])]
+    with apart(database_url, tmp_path) as backstory:
+        for kind, lines in (("customers", accounts), ("contacts", people)):
+            mapping = tmp_path / f"{kind}.toml"
+            mapping.write_text(ONLY_NAMES.format(kind=kind))
+            imported(backstory, kind, write_csv(tmp_path / f"{kind}.csv", lines), mapping)
+        report = TABLES.enter(backstory, "events")
+        assert counts(report) == (0, 10, 0, 0), report.in_order()
+        assert [line.number for line, _ in report.dangling_in_order()] == [*range(6, 12)]
+        known = by_external_id(backstory, "customers")
+        contacts = by_external_id(backstory, "contacts")
+        found: list[Any] = [
+            e for e in events(backstory) if e.TOPIC == "Customer.InteractionRecorded"
+        ]
+        for event, row in zip(found, told, strict=True):
+            assert event.envelope.stream_id == known[row["account_id"]].id
+            assert event.envelope.occurred_at == utc(row["start_date_time"])
+            assert event.channel == row["type"].lower()
+            assert (event.subject, event.content) == (row["subject"], row["description"])
+            assert event.duration_seconds == int(row["duration_in_minutes"]) * 60
+            who = contacts.get(row["who_id"])
+            assert event.contact_ids == (() if who is None else (who.id,))
+        before = last(backstory)
+        assert counts(TABLES.enter(backstory, "events"))[:2] == (0, 0)
+        assert last(backstory) == before
+
+
+def test_what_has_no_home_is_said_table_by_table(backstory: Backstory, tmp_path: Path) -> None:
+    mapped = {table for _, table in TABLES.files.values()}
+    assert {file.stem for file in TABLES.folder.glob("*.csv")} == mapped | HOMELESS.keys()
+    said = (ROOT / "docs/importing.md").read_text(encoding="utf-8")
+    for table, kind in HOMELESS.items():
+        assert f"`{table}.csv`" in said
+        with pytest.raises(BadMapping, match=f"'{kind}'.*customers"):
+            imported(backstory, kind, TABLES.folder / f"{table}.csv")

@@ -1,32 +1,30 @@
 """A help desk's tables go in by commands: what points nowhere is said, every day is right."""
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.bootstrap import Backstory
 from adapters.importing.report import Report
-from tests.importing import counts, events, imported, last, opened, rows
+from tests.importing import counts, events, last, rows
+from tests.journeys.exported_tables import Tables, apart, by_external_id, utc
 
-ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT.parent / "shared/data/fivetran-zendesk"
-MAPPINGS = ROOT / "docs/mappings"
-FILES = {
-    "organizations": ("customers", "organization_data"),
-    "users": ("users", "user_data"),
-    "contacts": ("contacts", "user_data"),
-    "tickets": ("tickets", "ticket_data"),
-    "ticket-history": ("tickets", "ticket_field_history_data"),
-    "ticket-status": ("tickets", "ticket_data"),
-    "comments": ("tickets", "ticket_comment_data"),
-}
+TABLES = Tables(
+    "zendesk",
+    {
+        "organizations": ("customers", "organization_data"),
+        "users": ("users", "user_data"),
+        "contacts": ("contacts", "user_data"),
+        "tickets": ("tickets", "ticket_data"),
+        "ticket-history": ("tickets", "ticket_field_history_data"),
+        "ticket-status": ("tickets", "ticket_data"),
+        "comments": ("tickets", "ticket_comment_data"),
+    },
+)
 STATUS = {
     "new": "pending",
     "open": "in_progress",
@@ -38,55 +36,38 @@ STATUS = {
 }
 PRIORITY = {"normal": "normal", "medium": "normal", "high": "important", "urgent": "urgent"}
 
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"{DATA} is not here")
-
-
-def import_all(backstory: Backstory) -> dict[str, Report]:
-    return {
-        name: imported(backstory, kind, DATA / f"{file}.csv", MAPPINGS / f"zendesk-{name}.toml")
-        for name, (kind, file) in FILES.items()
-    }
+pytestmark = TABLES.needed
 
 
 @pytest.fixture(scope="module")
 def backstory(
     module_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Backstory]:
-    with pytest.MonkeyPatch.context() as patch, opened(module_database_url) as backstory:
-        patch.chdir(tmp_path_factory.mktemp("refused"))  # The data's own folder is not ours.
+    with apart(module_database_url, tmp_path_factory.mktemp("refused")) as backstory:
         yield backstory
 
 
 @pytest.fixture(scope="module")
 def reports(backstory: Backstory) -> dict[str, Report]:
-    return import_all(backstory)
+    return TABLES.enter_all(backstory)
 
 
 @pytest.fixture(scope="module")
 def tickets(backstory: Backstory, reports: dict[str, Report]) -> dict[str, Any]:
-    return {row.external.id: row for row in rows(backstory, "tickets").values()}
-
-
-def table(name: str) -> list[dict[str, str]]:
-    with (DATA / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return by_external_id(backstory, "tickets")
 
 
 def external_ids(backstory: Backstory, kind: str) -> dict[Any, str]:
     return {id: row.external.id for id, row in rows(backstory, kind).items() if row.external}
 
 
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(f"{text}+00:00")
-
-
 def test_every_row_is_entered_or_said_to_point_nowhere(reports: dict[str, Report]) -> None:
-    tickets = {row["id"] for row in table("ticket_data")}
-    history, comments = table("ticket_field_history_data"), table("ticket_comment_data")
+    tickets = {row["id"] for row in TABLES.rows("ticket_data")}
+    history, comments = TABLES.rows("ticket_field_history_data"), TABLES.rows("ticket_comment_data")
     lost = [row for row in history if row["ticket_id"] not in tickets]
     assert len({row["ticket_id"] for row in lost}) == 16
     assert not tickets & {row["ticket_id"] for row in comments}
-    agents = sum(row["role"] == "agent" for row in table("user_data"))
+    agents = sum(row["role"] == "agent" for row in TABLES.rows("user_data"))
     assert {name: counts(report) for name, report in reports.items()} == {
         "organizations": (10, 0, 0, 0),
         "users": (agents, 0, 10 - agents, 0),
@@ -103,14 +84,14 @@ def test_every_row_is_entered_or_said_to_point_nowhere(reports: dict[str, Report
 def test_what_was_entered_without_its_organization_or_requester_is_reported(
     reports: dict[str, Report], tickets: dict[str, Any]
 ) -> None:
-    known = {row["id"] for row in table("organization_data")}
-    people = {row["id"] for row in table("user_data") if row["role"] == "end-user"}
+    known = {row["id"] for row in TABLES.rows("organization_data")}
+    people = {row["id"] for row in TABLES.rows("user_data") if row["role"] == "end-user"}
     without = {
         line: [
             *(("customer", t["organization_id"]) for _ in "x" if t["organization_id"] not in known),
             *(("contact", t["requester_id"]) for _ in "x" if t["requester_id"] not in people),
         ]
-        for line, t in enumerate(table("ticket_data"), start=2)
+        for line, t in enumerate(TABLES.rows("ticket_data"), start=2)
     }
     expected = {
         line: "; ".join(f"{kind}_id: there is no {kind} {id!r}" for kind, id in missing if id)
@@ -125,13 +106,13 @@ def test_what_was_entered_without_its_organization_or_requester_is_reported(
 def test_replayed_histories_agree_with_the_final_table(
     backstory: Backstory, tickets: dict[str, Any]
 ) -> None:
-    expected = json.loads((DATA / "expected.json").read_text())
-    history = table("ticket_field_history_data")
+    expected = json.loads((TABLES.folder / "expected.json").read_text())
+    history = TABLES.rows("ticket_field_history_data")
     assert len(history) == expected["field_history_rows"]
     assert Counter(row["field_name"] for row in history) == expected["fields"]
     names = external_ids(backstory, "users") | external_ids(backstory, "contacts")
     compared = 0
-    for final in table("ticket_data"):
+    for final in TABLES.rows("ticket_data"):
         row = tickets[final["id"]]
         assert row.status == STATUS[final["status"]]
         assert (row.subject, row.description) == (final["subject"], final["description"])
@@ -148,7 +129,9 @@ def test_replayed_histories_agree_with_the_final_table(
 def test_each_change_is_in_the_log_on_its_day_and_out_of_order_where_it_was(
     backstory: Backstory, reports: dict[str, Report], tickets: dict[str, Any]
 ) -> None:
-    history = [row for row in table("ticket_field_history_data") if row["ticket_id"] == "11071"]
+    history = [
+        row for row in TABLES.rows("ticket_field_history_data") if row["ticket_id"] == "11071"
+    ]
     told = [
         (utc(row["updated"]), STATUS[row["value"]]) for row in history if "status" in row.values()
     ]
@@ -169,7 +152,7 @@ def test_importing_everything_again_changes_nothing(
     backstory: Backstory, reports: Mapping[str, Report]
 ) -> None:
     before = last(backstory)
-    again = import_all(backstory)
+    again = TABLES.enter_all(backstory)
     assert last(backstory) == before
     for name, report in again.items():
         created, updated, _, refused = counts(report)
