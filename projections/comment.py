@@ -11,6 +11,7 @@ from projections.base import Projection, Row
 
 class CommentRow(Row, table="comments"):
     owner = "written_by"
+    searched = ("text",)
 
     customer_id: UUID | None = None
     about_kind: str = ""

@@ -12,6 +12,7 @@ from projections.base import Projection, Row
 
 class ExpenseRow(Row, table="expenses"):
     owner = "recorded_by"
+    searched = ("purpose",)
 
     customer_id: UUID | None = None
     about_kind: str = ""

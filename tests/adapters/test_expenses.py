@@ -43,6 +43,19 @@ def test_expenses_are_listed_with_their_opportunity_and_customer(service: Servic
     ]
 
 
+def test_expenses_are_found_by_what_they_were_for(service: Service) -> None:
+    id = service.opportunity()
+    last = service.made(
+        f"opportunities/{id}/record-expense", spent("40", "2024-03-02", purpose="寄送鎢鋼刀頭樣品")
+    )
+    for typed in ("钨钢刀头", "刀头 样品", "wugangdaotou"):
+        query = {"q": typed, "after": last["position"]}
+        [item] = service.read("search", query)["items"]
+        assert (item["kind"], item["matched"]) == ("expense", "寄送鎢鋼刀頭樣品")
+        assert service.read(f"expenses/{item['id']}")["about_id"] == id
+        assert service.read("search", {**query, "as_of": "2024-03-01"})["items"] == []
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

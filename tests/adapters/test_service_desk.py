@@ -321,6 +321,9 @@ def test_comments_are_a_list_of_their_own_and_never_conflict(service: Service) -
     assert {(i["customer_id"], i["about_kind"]) for i in items} == {(acme, "ticket")}
     desk.position = last["position"]
     assert desk.row()["comments"] == 3
+    for typed in ("我在等", "在等"):
+        found = service.read("search", {"q": typed, "kind": "comment"})["items"]
+        assert [item["id"] for item in found] == [items[-1]["id"]]
 
 
 def test_what_was_changed_of_a_ticket_is_taken_back_but_not_its_course(service: Service) -> None:
