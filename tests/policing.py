@@ -12,7 +12,7 @@ import psycopg
 from adapters.policies import tracking
 from adapters.policies.listing import Listed, PolicyStatus, listed, status
 from adapters.policies.runner import Lead, PolicyRunner
-from adapters.postgres.views.runner import connect
+from adapters.postgres.views.leading import connect
 from commands.policies import POLICIES, Policy
 from tests.write_side import WriteSide, write_side_on
 

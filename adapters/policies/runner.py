@@ -3,19 +3,16 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from threading import Event, Thread
 from time import monotonic
-from types import TracebackType
 
 import psycopg
 
 from adapters.policies import parking, requests, tracking
 from adapters.policies.deciding import decide
 from adapters.policies.firing import Firing
-from adapters.policies.tracking import Superseded
 from adapters.postgres.log.store import PostgresLog
-from adapters.postgres.views.decoding import EventReader, decode, is_passing
-from adapters.postgres.views.runner import connect
+from adapters.postgres.views.decoding import EventReader, decode
+from adapters.postgres.views.leading import HEARTBEAT_SECONDS, Leading
 from commands.application import Application
 from commands.policies import POLICIES, Policy
 from commands.ports import StoredEvent
@@ -26,11 +23,8 @@ BATCH = 1_000
 """Events that are read at once."""
 FIRED = 200
 """Requests that are made before the log is looked at again: it may cancel some."""
-HEARTBEAT_SECONDS = 0.25
 GAP_SECONDS = 0.05
 """Between two looks at a log that grows all the time: many events cost one look."""
-FOLLOWER_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
 KEEP_SECONDS = 1.0
 """For how long a position past events that no policy knows is kept in memory only."""
 _NAMED = {"application_name": "backstory policies"}
@@ -54,11 +48,10 @@ class Lead:
         return all(at >= position for at in self.read.values())
 
 
-class PolicyRunner:
-    """Runs the policies in a thread; any number of processes may, one of them leads.
+class PolicyRunner(Leading[Lead]):
+    """Runs the policies in a thread; any number of processes may, one of them leads."""
 
-    Stops for good, loudly, where a person must decide: see ``failure``.
-    """
+    NAME, DOING = "backstory-policies", "running policies"
 
     def __init__(
         self,
@@ -73,71 +66,22 @@ class PolicyRunner:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """``now``: the clock by which requests are due."""
-        self._url, self._log, self._reader, self._now = url, log, reader, now
-        self._policies, self._batch, self._settings = policies, batch, dict(settings or {})
+        super().__init__(url, {**_NAMED, **(settings or {})})
+        self._log, self._reader, self._now = log, reader, now
+        self._policies, self._batch = policies, batch
         self._firing = Firing(application, log, reader, policies, now)
-        self._stopping = Event()
-        self._thread: Thread | None = None
-        self._pause = 0.0
-        self.failure: Exception | None = None
-        """Why the runner has stopped by itself."""
 
     # The thread
 
-    def start(self) -> "PolicyRunner":
-        self._thread = Thread(target=self._run, name="backstory-policies", daemon=True)
-        self._thread.start()
-        return self
-
     def stop(self) -> None:
         """Finish the requests at hand and give the lead up."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._thread = None
+        super().stop()
         self._firing.close()
 
-    def __enter__(self) -> "PolicyRunner":
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set() and self.failure is None:
-            try:
-                with connect(self._url, **_NAMED, **self._settings) as connection:
-                    self._follow_then_lead(connection)
-            except Exception as error:
-                self._take(error)
-
-    def _take(self, error: Exception) -> None:
-        """Go on after what passes, stop on what does not."""
-        if isinstance(error, Superseded):
-            _log.warning("another process runs the policies: %s", error)
-        elif is_passing(error):
-            self._pause = min(max(0.05, self._pause * 2), LONGEST_PAUSE_SECONDS)
-            _log.warning("running policies again in %.2f s: %s", self._pause, error)
-            self._stopping.wait(self._pause)
-        else:
-            self.failure = error
-            _log.critical("policies have stopped: %s", error, exc_info=error)
-
-    def _follow_then_lead(self, connection: psycopg.Connection) -> None:
-        while not self._stopping.is_set():
-            lead = self.lead(connection)
-            if lead is None:
-                self._stopping.wait(FOLLOWER_SECONDS)
-                continue
-            while not self._stopping.wait(GAP_SECONDS):
-                if not self.step(lead, HEARTBEAT_SECONDS):
-                    connection.execute("SELECT")
-            return
+    def go_on(self, lead: Lead) -> None:
+        while not self._stopping.wait(GAP_SECONDS):
+            if not self.step(lead, HEARTBEAT_SECONDS):
+                lead.connection.execute("SELECT")
 
     # What the thread does, step by step
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import psycopg
 
+from adapters.postgres.views.tracking import Superseded
+
 SCRIPT = Path(__file__).with_name("tables.sql")
 _INSTALLING = "SELECT pg_advisory_xact_lock(16979, 18)"
 _INSTALLED = (
@@ -45,10 +47,6 @@ _OTHER_LOG = (
 
 class OtherLog(Exception):
     """Policies have read another log than the one that is here; a person must decide."""
-
-
-class Superseded(Exception):
-    """Another process leads now; nothing was written here."""
 
 
 def install(connection: psycopg.Connection) -> None:

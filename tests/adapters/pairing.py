@@ -7,7 +7,7 @@ import psycopg
 
 from adapters.postgres.pairing.runner import PairingRunner
 from adapters.postgres.pairing.subjects import SUBJECTS
-from adapters.postgres.views.runner import connect
+from adapters.postgres.views.leading import connect
 from projections.matching import pairs
 from tests.adapters.serving import Served
 

@@ -16,10 +16,11 @@ from adapters.postgres.log.reading import Reader
 from adapters.postgres.log.store import PostgresLog
 from adapters.postgres.views import totals
 from adapters.postgres.views.columns import to_row
+from adapters.postgres.views.leading import connect
 from adapters.postgres.views.positions import Positions
 from adapters.postgres.views.projector import Projector
 from adapters.postgres.views.rebuild import Rebuilder
-from adapters.postgres.views.runner import Lead, ProjectionRunner, connect
+from adapters.postgres.views.runner import Lead, ProjectionRunner
 from adapters.postgres.views.tables import View, names
 from adapters.postgres.views.versions import in_occurred_order
 from aggregates.events import Event

@@ -16,7 +16,7 @@ from adapters import registry
 from adapters.postgres.pairing import comparing
 from adapters.postgres.pairing.rebuild import rebuild_pairs
 from adapters.postgres.pairing.runner import PairingRunner
-from adapters.postgres.views.runner import connect
+from adapters.postgres.views.leading import connect
 from adapters.postgres.views.tracking import Superseded
 from aggregates.contact import ContactDetails
 from aggregates.errors import DomainError

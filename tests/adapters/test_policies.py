@@ -10,9 +10,10 @@ import pytest
 
 from adapters.policies import parking, requests, tracking
 from adapters.policies.runner import PolicyRunner
-from adapters.policies.tracking import OtherLog, Superseded
+from adapters.policies.tracking import OtherLog
+from adapters.postgres.views.leading import connect
 from adapters.postgres.views.rebuild import Rebuilder
-from adapters.postgres.views.runner import connect
+from adapters.postgres.views.tracking import Superseded
 from aggregates.customer import Customer
 from aggregates.events import Event
 from aggregates.task import Task

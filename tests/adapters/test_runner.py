@@ -13,7 +13,7 @@ from psycopg import sql
 
 from adapters import registry
 from adapters.postgres.views import progress, tracking
-from adapters.postgres.views.runner import connect
+from adapters.postgres.views.leading import connect
 from adapters.postgres.views.tables import View
 from adapters.postgres.views.tracking import OtherLog, Superseded, TrackingAheadOfLog
 from aggregates.base import Aggregate

@@ -12,8 +12,8 @@ from adapters.postgres.pairing.subjects import SUBJECTS, Subject
 from adapters.postgres.pairing.tables import NAME, NEXT
 from adapters.postgres.views import tables as view_tables
 from adapters.postgres.views import tracking
+from adapters.postgres.views.leading import connect
 from adapters.postgres.views.rebuild import RebuildRunning, Rebuilt
-from adapters.postgres.views.runner import connect
 from adapters.postgres.views.tracking import Superseded
 
 _CHUNK = "SELECT id FROM views.{} WHERE id > %s ORDER BY id LIMIT %s"

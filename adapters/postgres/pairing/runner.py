@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from threading import Event, Thread
-from time import monotonic
-from types import TracebackType
+from contextlib import suppress
 from uuid import UUID
 
 import psycopg
@@ -15,9 +13,8 @@ from adapters.postgres.pairing.rebuild import rebuild
 from adapters.postgres.pairing.subjects import SUBJECTS
 from adapters.postgres.views import tables as view_tables
 from adapters.postgres.views import tracking
-from adapters.postgres.views.decoding import is_passing
+from adapters.postgres.views.leading import Leading
 from adapters.postgres.views.rebuild import RebuildRunning, RebuildStopped
-from adapters.postgres.views.runner import connect
 from adapters.postgres.views.tracking import Moved
 
 _log = logging.getLogger(__name__)
@@ -25,8 +22,6 @@ _log = logging.getLogger(__name__)
 BATCH = 1_000
 """At most so many events are taken in one transaction."""
 PAUSE_SECONDS = 0.05
-FOLLOWER_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
 _LEAD = "SELECT pg_try_advisory_lock(16979, 14)"
 _CHANGED = (
     "SELECT position, kind, stream_id FROM backstory.events"
@@ -43,69 +38,29 @@ _SURVIVORS = (
 )
 
 
-class PairingRunner:
+class Lead:
+    """One session's lead, and its epoch."""
+
+    def __init__(self, connection: psycopg.Connection, epoch: int) -> None:
+        self.connection, self.epoch = connection, epoch
+
+
+class PairingRunner(Leading[Lead]):
     """Runs in a thread; any number of processes may, one of them leads."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._stopping = Event()
-        self._thread: Thread | None = None
-        self.failure: Exception | None = None
-        """Why the runner has stopped by itself."""
+    NAME, DOING = "backstory-pairing", "looking for duplicates"
 
-    def start(self) -> "PairingRunner":
-        self._thread = Thread(target=self._run, name="backstory-pairing", daemon=True)
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def __enter__(self) -> "PairingRunner":
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def _run(self) -> None:
-        pause = PAUSE_SECONDS
-        while not self._stopping.is_set() and self.failure is None:
-            began = monotonic()
-            try:
-                with connect(self._url) as connection:
-                    self._follow_then_lead(connection)
-            except RebuildStopped:
-                return
-            except Exception as error:
-                if not is_passing(error):
-                    self.failure = error
-                    _log.critical("looking for duplicates has stopped: %s", error, exc_info=error)
-                    return
-                pause = PAUSE_SECONDS if monotonic() - began > 60 else pause
-                _log.warning("looking for duplicates again in %.2f s: %s", pause, error)
-                self._stopping.wait(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-    def _follow_then_lead(self, connection: psycopg.Connection) -> None:
-        while not self._stopping.is_set():
-            lead = self.lead(connection)
-            if lead is None:
-                self._stopping.wait(FOLLOWER_SECONDS)
-                continue
+    def go_on(self, lead: Lead) -> None:
+        with suppress(RebuildStopped):
             while not self._stopping.is_set():
-                if not self.step(lead):
+                if self.step(lead):
+                    self._pause = 0.0
+                else:
                     self._stopping.wait(PAUSE_SECONDS)
 
     # What the thread does, step by step
 
-    def lead(self, connection: psycopg.Connection) -> "Lead | None":
+    def lead(self, connection: psycopg.Connection) -> Lead | None:
         """Take the lead, or None where another session has it."""
         view_tables.install(connection)
         tables.install(connection)
@@ -113,7 +68,7 @@ class PairingRunner:
             return None
         return Lead(connection, tracking.draw_epoch(connection))
 
-    def step(self, lead: "Lead") -> bool:
+    def step(self, lead: Lead) -> bool:
         """Compare what one batch of events changed, or everything; False: nothing is left.
 
         Raises Superseded, OtherLog, TrackingAheadOfLog, RebuildStopped, or an error that passes.
@@ -134,7 +89,7 @@ class PairingRunner:
             _log.info("%s was rebuilt meanwhile", tables.NAME)
         return True
 
-    def _rebuild(self, lead: "Lead") -> bool:
+    def _rebuild(self, lead: Lead) -> bool:
         try:
             rebuild(lead.connection, lead.epoch, self._check)
         except RebuildRunning:
@@ -144,13 +99,6 @@ class PairingRunner:
     def _check(self) -> None:
         if self._stopping.is_set():
             raise RebuildStopped("the rebuild was stopped")
-
-
-class Lead:
-    """One session's lead, and its epoch."""
-
-    def __init__(self, connection: psycopg.Connection, epoch: int) -> None:
-        self.connection, self.epoch = connection, epoch
 
 
 def _compare(lead: Lead, start: int, head: int) -> None:

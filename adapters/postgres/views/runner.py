@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from threading import Event, Thread
-from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -11,6 +10,7 @@ import psycopg
 from adapters.postgres.views import tracking
 from adapters.postgres.views.bulk_workers import OpenReader
 from adapters.postgres.views.decoding import EventReader, is_passing
+from adapters.postgres.views.leading import FOLLOWER_SECONDS, HEARTBEAT_SECONDS, Leading
 from adapters.postgres.views.log_source import LogSource
 from adapters.postgres.views.positions import Positions
 from adapters.postgres.views.projector import Projector
@@ -22,35 +22,6 @@ from projections.base import Projection
 _log = logging.getLogger(__name__)
 
 BATCH = 5_000
-HEARTBEAT_SECONDS = 0.25
-FOLLOWER_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 5.0
-_SETTINGS = {
-    # What is lost with the server is lost with its tracking, and folded again.
-    "synchronous_commit": "off",
-    "statement_timeout": "120s",
-    "lock_timeout": "30s",
-    # A runner that is frozen gives the lead up.
-    "idle_session_timeout": "30s",
-    "idle_in_transaction_session_timeout": "30s",
-    # Tables grow from nothing under plans that are made once.
-    "enable_seqscan": "off",
-    "jit": "off",
-}
-
-
-def connect(url: str, **settings: str) -> psycopg.Connection:
-    """A connection with the limits that projecting runs under."""
-    connection = psycopg.connect(
-        url,
-        autocommit=True,
-        connect_timeout=3,
-        tcp_user_timeout=5000,
-        application_name="backstory projections",
-    )
-    for name, value in {**_SETTINGS, **settings}.items():
-        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
-    return connection
 
 
 class Lead:
@@ -85,11 +56,10 @@ class Lead:
         return group, start, min([head, *others])
 
 
-class ProjectionRunner:
-    """Runs the projections in a thread; any number of processes may, one of them leads.
+class ProjectionRunner(Leading[Lead]):
+    """Runs the projections in a thread; any number of processes may, one of them leads."""
 
-    Stops for good, loudly, where a person must decide: see ``failure``.
-    """
+    NAME, DOING = "backstory-projections", "projecting"
 
     def __init__(
         self,
@@ -103,85 +73,39 @@ class ProjectionRunner:
         settings: Mapping[str, str] | None = None,
         open_reader: OpenReader | None = None,
     ) -> None:
-        self._url, self._log, self._positions = url, log, positions
+        super().__init__(url, settings)
+        self._log, self._positions, self._batch = log, positions, batch
         found = Projection.registry.values() if projections is None else projections
         self._views = [View(p) for p in found]
-        self._batch, self._settings = batch, dict(settings or {})
         self._projector = Projector(log, reader)
         self._rebuilder = Rebuilder(url, log, reader, open_reader=open_reader)
-        self._stopping, self._ready = Event(), Event()
-        self._thread: Thread | None = None
+        self._ready = Event()
         self._rebuilding: Thread | None = None
-        self._pause = 0.0
         self._seen: set[View] = set()
-        self.failure: Exception | None = None
-        """Why the runner has stopped by itself."""
 
     # The thread
-
-    def start(self) -> "ProjectionRunner":
-        self._thread = Thread(target=self._run, name="backstory-projections", daemon=True)
-        self._thread.start()
-        return self
 
     def stop(self) -> None:
         """Finish the batch at hand and give the lead up."""
         self._stopping.set()
         self._rebuilder.stop()
-        for thread in (self._thread, self._rebuilding):
-            if thread is not None:
-                thread.join()
-        self._thread = None
+        super().stop()
+        if self._rebuilding is not None:
+            self._rebuilding.join()
 
-    def __enter__(self) -> "ProjectionRunner":
-        return self.start()
+    def go_on(self, lead: Lead) -> None:
+        while not self._stopping.is_set() and self.failure is None:
+            self._mind_outdated(lead)
+            if not self.step(lead, HEARTBEAT_SECONDS):
+                lead.connection.execute("SELECT")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
+    def given_up(self) -> None:
+        self._ready.clear()
+        self._positions.stop_telling()
 
     def wait_ready(self, timeout: float) -> bool:
         """Whether this process leads and every view is as its definition says, within seconds."""
         return self._ready.wait(timeout)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set() and self.failure is None:
-            try:
-                with connect(self._url, **self._settings) as connection:
-                    self._follow_then_lead(connection)
-            except Exception as error:
-                self._take(error)
-            finally:
-                self._ready.clear()
-                self._positions.stop_telling()
-
-    def _take(self, error: Exception) -> None:
-        """Go on after what passes, stop on what does not."""
-        if isinstance(error, Superseded):
-            _log.warning("another runner has taken over: %s", error)
-        elif is_passing(error):
-            self._pause = min(max(0.05, self._pause * 2), LONGEST_PAUSE_SECONDS)
-            _log.warning("projecting again in %.2f s: %s", self._pause, error)
-            self._stopping.wait(self._pause)
-        else:
-            self.failure = error
-            _log.critical("projecting has stopped: %s", error, exc_info=error)
-
-    def _follow_then_lead(self, connection: psycopg.Connection) -> None:
-        while not self._stopping.is_set():
-            lead = self.lead(connection)
-            if lead is None:
-                self._stopping.wait(FOLLOWER_SECONDS)
-                continue
-            while not self._stopping.is_set() and self.failure is None:
-                self._mind_outdated(lead)
-                if not self.step(lead, HEARTBEAT_SECONDS):
-                    connection.execute("SELECT")
-            return
 
     # What the thread does, step by step
 
