@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from aggregates.interaction import interaction_id
+from tests.adapters.attached_files import PDF
 from tests.service import Service, running
 
 VISIT = {
@@ -87,6 +88,52 @@ def test_what_was_recorded_is_amended_retracted_and_told(service: Service) -> No
 def head(service: Service, path: str) -> int:
     position: int = got(service, f"{path}/history")["items"][-1]["position"]
     return position
+
+
+def had(service: Service, path: str) -> int:
+    """All that can be had on a record, once; the position of the last."""
+    money = {
+        "amount": {"amount": "40", "currency": "CNY"},
+        "purpose": "样品",
+        "spent_on": "2026-03-01",
+    }
+    own = ("record-expense", money) if path.startswith("opp") else ("comment", {"text": "等答复"})
+    for verb, body in (("record-interaction", VISIT), own):
+        service.made(f"{path}/{verb}", body)
+    file = {"file": ("意向书.pdf", PDF, "application/pdf")}
+    answer = service.client.post(f"/v1/{path}/attach", files=file)
+    assert answer.status_code == 200, answer.text
+    return int(answer.json()["position"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "tables"),
+    [
+        ("opportunities", ("interactions", "expenses", "attachments")),
+        ("tickets", ("interactions", "comments", "attachments")),
+    ],
+)
+def test_what_was_had_stays_with_whom_it_was_had_when_its_record_is_moved(
+    service: Service, kind: str, tables: tuple[str, ...]
+) -> None:
+    before, now = service.customer(), service.customer()
+    asked = {"subject": "x", "kind": "request", "priority": "normal", "customer_id": before}
+    id = (
+        service.made("tickets/open", asked)["id"]
+        if kind == "tickets"
+        else service.opportunity(before)
+    )
+    had(service, f"{kind}/{id}")
+    service.made(f"{kind}/{id}/move", {"customer_id": now})
+    last = had(service, f"{kind}/{id}")
+    for table in tables:
+        of = {
+            customer: service.read(table, {"customer_id": customer, "after": last})["items"]
+            for customer in (before, now)
+        }
+        assert [len(of[before]), len(of[now])] == [1, 1], table
+        whole = service.read(table, {"about_id": id, "after": last})["items"]
+        assert {row["id"] for row in whole} == {row["id"] for rows in of.values() for row in rows}
 
 
 def test_an_archived_record_is_hidden_and_can_be_brought_back(service: Service) -> None:
