@@ -1,6 +1,5 @@
 """A write side with policies, and a clock that a test drives; runners go step by step."""
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from adapters.policies.listing import Listed, PolicyStatus, listed, status
 from adapters.policies.runner import Lead, PolicyRunner
 from adapters.postgres.views.leading import connect
 from commands.policies import POLICIES, Policy
+from tests.adapters.leading import take_lead
 from tests.write_side import WriteSide, write_side_on
 
 
@@ -58,22 +58,12 @@ class Policed:
         due by now is made."""
         runner = self.runner(policies, **options)
         with connect(self.url) as connection:
-            lead = self._led(runner, connection)
+            lead = take_lead(runner, connection)
             end, before = self.published(), 0
             while end != before:
                 run(runner, lead)
                 end, before = self.published(), end
         runner.stop()
-
-    def _led(self, runner: PolicyRunner, connection: psycopg.Connection) -> Lead:
-        """The lead, once the server has noticed that the session before is over."""
-        deadline = time.monotonic() + 30
-        while True:
-            lead = runner.lead(connection)
-            if lead is not None:
-                return lead
-            assert time.monotonic() < deadline, "somebody else leads"
-            time.sleep(0.01)
 
     def listed(self, state: str) -> list[Listed]:
         return listed(self.connection, state, 1_000)

@@ -9,6 +9,7 @@ from adapters.postgres.pairing.runner import PairingRunner
 from adapters.postgres.pairing.subjects import SUBJECTS
 from adapters.postgres.views.leading import connect
 from projections.matching import pairs
+from tests.adapters.leading import take_lead
 from tests.adapters.serving import Served
 
 Pair = tuple[str, UUID, UUID, float]
@@ -22,8 +23,7 @@ def settle(parts: Served) -> None:
     head = parts.caught_up()
     runner = PairingRunner(parts.settings.database_url or "")
     with connect(parts.settings.database_url or "") as connection:
-        lead = runner.lead(connection)
-        assert lead is not None
+        lead = take_lead(runner, connection)
         while runner.step(lead):
             pass
         assert connection.execute(_TRACKED).fetchone() == (head,)

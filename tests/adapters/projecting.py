@@ -26,6 +26,7 @@ from adapters.postgres.views.versions import in_occurred_order
 from aggregates.events import Event
 from commands.ports import Append, CommandRow, Committed, EventRow
 from projections.base import Projection, Row
+from tests.adapters.leading import take_lead
 
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -100,9 +101,7 @@ class World:
         """Lead with a new session, take at most so many steps, and give the lead up."""
         runner = self.runner(batch, **options)
         with connect(self.url) as connection:
-            lead = runner.lead(connection)
-            assert lead is not None
-            run(runner, lead, steps)
+            run(runner, take_lead(runner, connection), steps)
 
     # Reading
 

@@ -26,6 +26,7 @@ from commands.customer import ChangeCustomerDetails, RegisterCustomer
 from commands.distinct import MarkContactDistinct, MarkCustomerDistinct
 from commands.merge import MergeCustomer, UnmergeCustomer
 from projections.matching import pairs
+from tests.adapters.leading import take_lead
 from tests.adapters.pairing import expected, found, settle
 from tests.adapters.serving import Served
 from tests.febrl import FEBRL, persons, true_pairs
@@ -255,8 +256,7 @@ def test_one_process_leads_and_who_was_superseded_writes_nothing(
     settle(parts)
     runner = PairingRunner(url)
     with connect(url) as mine:
-        lead = runner.lead(mine)
-        assert lead is not None
+        lead = take_lead(runner, mine)
         with connect(url) as theirs:
             assert runner.lead(theirs) is None
         rebuild_pairs(url)

@@ -23,6 +23,7 @@ from commands.ports import Overloaded
 from commands.requests import Caller, Receipt, Request
 from commands.task import AssignTask, ChangeTaskDetails, CompleteTask, PlanTask, RescheduleTask
 from projections.base import Projection
+from tests.adapters.leading import take_lead
 from tests.policing import Policed, named, policed, run
 from tests.write_side import CALLER, registration
 
@@ -300,8 +301,7 @@ def test_a_request_that_cannot_be_made_now_is_made_later_and_holds_up_no_other(
     )
     world.published()
     with connect(world.url) as connection:
-        lead = runner.lead(connection)
-        assert lead is not None
+        lead = take_lead(runner, connection)
         run(runner, lead)
         assert asked(world) == 1, "the other request was made"
         postponed = [one for one in world.listed("waiting") if one.policy == TAG.name]
@@ -413,8 +413,7 @@ def test_a_superseded_leader_writes_nothing(world: Policed) -> None:
     world.begin(named(FOLLOW_UP))
     with connect(world.url) as first, connect(world.url) as second:
         old_runner, new_runner = (world.runner(named(FOLLOW_UP)) for _ in range(2))
-        old = old_runner.lead(first)
-        assert old is not None
+        old = take_lead(old_runner, first)
         assert new_runner.lead(second) is None
         first.execute("SELECT pg_advisory_unlock_all()")  # as behind a pooler
         new = new_runner.lead(second)
