@@ -10,11 +10,14 @@ from pydantic_core import to_jsonable_python
 
 from adapters.keys import Keyring
 from adapters.personal import SubjectKeys, binding, is_sealed, seal, subject_of, unseal
+from adapters.thawing import maker
 from aggregates.base import Aggregate, markers
 from aggregates.events import Envelope, Event
 from aggregates.revive import reader
 from aggregates.values import Personal
 from commands.ports import EventLog, Snapshot, StoredEvent
+
+_envelope = maker(Envelope)
 
 
 class UnknownTopic(LookupError):
@@ -121,7 +124,7 @@ class Mapper:
                     yield event.customer_id
 
     def envelope(self, stored: StoredEvent) -> Envelope:
-        return Envelope(
+        return _envelope(
             stored.stream_id,
             stored.version,
             stored.position,

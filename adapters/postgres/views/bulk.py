@@ -10,9 +10,8 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import args_row
 
-from adapters.postgres.log.reading import EVENT_COLUMNS
+from adapters.postgres.log.reading import EVENT_COLUMNS, event_row
 from adapters.postgres.views.cells import HEADER, TRAILER
 from adapters.postgres.views.columns import Column
 from adapters.postgres.views.decoding import EventReader, decode, is_passing
@@ -142,7 +141,7 @@ def _whole_streams(
         query += " AND stream_id < %s"
         values.append(of.last)
     begun: list[StoredEvent] = []
-    with connection.cursor("streams", row_factory=args_row(StoredEvent)) as cursor:
+    with connection.cursor("streams", row_factory=event_row) as cursor:
         cursor.execute((query + " ORDER BY stream_id, version").encode(), values, binary=True)
         while found := cursor.fetchmany(BATCH):
             last = found[-1].stream_id
