@@ -21,6 +21,7 @@ from commands.follow_up import (
     watch_follow_up,
 )
 from commands.policies import Answer, Ask, At, Cancel
+from commands.repository import PAGE
 from commands.user import AddUser, DisableUser
 from tests.policing import Policed, policed
 from tests.service import Service, running
@@ -357,6 +358,31 @@ def test_then_the_remaining_interactions_say_when_the_next_is_due(world: Policed
     world.clock.advance(days=2, hours=1)
     world.settle()
     assert flags(world, customer)[1:] == ["Customer.FollowUpOverdue"]
+    assert world.listed("refused") == world.listed("dropped") == world.listed("parked") == []
+
+
+def test_however_many_were_retracted_of_a_merged_customer_who_goes_on_is_looked_at(
+    world: Policed,
+) -> None:
+    """More than are read at once, on a record of the merged one."""
+    kept, merged = owned(world, add_user(world), 8), owned(world, add_user(world), 8)
+    opportunity = world.side.do(opening(merged)).id
+    merge(world, merged, kept)
+    for hours in range(PAGE + 3):
+        speak(world, "opportunities", opportunity, days_ago=1 + hours / 24)
+    world.settle()
+    before = flags(world, kept)
+    assert before in ([], ["Customer.FollowUpRescheduled"]), "it was asked before or after"
+    interactions = world.side.replayed(Opportunity, opportunity).interactions  # type: ignore[attr-defined]
+    for id in interactions:
+        said = {"interaction_id": id, "reason": "记错了客户"}
+        retraction = COMMANDS["opportunities/retract-interaction"].model_validate(said)
+        world.side.do(retraction, opportunity)
+    world.settle()
+    assert flags(world, kept)[-1] == "Customer.FollowUpOverdue"
+    row = world.side.replayed(Customer, kept)
+    assert isinstance(row, Customer)
+    assert row.follow_up_overdue_since == world.side.log.stream(kept)[0].occurred_at + WEEK
     assert world.listed("refused") == world.listed("dropped") == world.listed("parked") == []
 
 
