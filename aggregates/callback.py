@@ -56,6 +56,15 @@ class CalledBack(Trait):
             if self.reached:
                 aggregate.forget_callback()
 
+    class CallbackForgone(Event):
+        """It turned out to be no complaint: nobody is to be called back."""
+
+        callback_task_id: UUID | None = None
+        """The task that was planned for it."""
+
+        def apply(self, aggregate: "CalledBack") -> None:
+            aggregate.forget_callback()
+
     def require_callback(self, subject: str, owner_id: UUID | None) -> None:
         """Have the customer called back."""
         task_id = derived(self.id, f"callback/{self.version}")
@@ -68,6 +77,11 @@ class CalledBack(Trait):
         if is_wanted:
             self.record(self.CallbackPlanned(callback_task_id=task_id))
         return is_wanted
+
+    def forgo_callback(self) -> None:
+        """Have nobody called back; nothing where nobody was to be."""
+        if self.callback_wanted is not None:
+            self.record(self.CallbackForgone(**said(callback_task_id=self.callback_task_id)))
 
     def record_callback(self, *, reached: bool = True, **told: Any) -> None:
         """Say what came of calling the customer back, in whatever state the record is."""

@@ -147,11 +147,24 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Calle
         """Correct or complete what is known."""
         self.require_not_closed()
         self.require(contact_is_theirs, ContactOfOtherCustomer)
+        kind = self.kind
         self.record_changes(self.DetailsChanged, **details)
+        self.mind_callback(kind)
 
     def revert(self, then: Aggregate) -> None:
         self.require_not_closed()
+        kind = self.kind
         super().revert(then)
+        self.mind_callback(kind)
+
+    def mind_callback(self, kind: str | None) -> None:
+        """Whether a completed ticket is a complaint may turn out later; ``kind``: what it was."""
+        if self.kind == kind or self.status not in FINISHED:
+            return
+        if self.kind == COMPLAINT:
+            self.require_callback(self.subject, self.owner_id)
+        else:
+            self.forgo_callback()
 
     def change_priority(self, priority: str) -> None:
         self.require_not_closed()

@@ -88,8 +88,10 @@ def complete_callback(recorded: Ticket.CallbackRecorded) -> Iterable[Answer]:
         yield Ask(FinishCallback(outcome=recorded.note), recorded.callback_task_id)
 
 
-@whenever(Ticket.Reopened, Ticket.StatusRecorded)
-def cancel_callback(reopened: Ticket.Reopened | Ticket.StatusRecorded) -> Iterable[Answer]:
-    """Give the task up: the complaint is worked on again."""
-    if reopened.callback_task_id is not None:
-        yield Ask(GiveUpCallback(), reopened.callback_task_id)
+@whenever(Ticket.Reopened, Ticket.StatusRecorded, Ticket.CallbackForgone)
+def cancel_callback(
+    event: Ticket.Reopened | Ticket.StatusRecorded | Ticket.CallbackForgone,
+) -> Iterable[Answer]:
+    """Give the task up: the complaint is worked on again, or is none."""
+    if event.callback_task_id is not None:
+        yield Ask(GiveUpCallback(), event.callback_task_id)

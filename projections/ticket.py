@@ -121,6 +121,11 @@ def callback_planned(row: TicketRow, event: Ticket.CallbackPlanned) -> TicketRow
     return row.updated(callback_task_id=event.callback_task_id) if row.callback == "due" else row
 
 
+@tickets.on(Ticket.CallbackForgone, copies=False)
+def callback_forgone(row: TicketRow, event: Ticket.CallbackForgone) -> TicketRow:
+    return row.updated(callback_task_id=None)
+
+
 @tickets.on(Ticket.CallbackRecorded, copies=False)
 def callback_recorded(row: TicketRow, event: Ticket.CallbackRecorded) -> TicketRow:
     """Where nobody answered, the customer is still to be called; and so is one who was called

@@ -13,11 +13,13 @@ from aggregates.callback import CALLED_BACK_WITHIN
 from aggregates.task import Task, TaskStatus
 from aggregates.ticket import Ticket
 from aggregates.user import User
+from commands.base import COMMANDS
 from commands.callback import PlanCallback, cancel_callback, complete_callback, plan_callback
 from commands.policies import Ask
 from commands.requests import Caller
 from commands.task import CancelTask, CompleteTask
 from commands.ticket import (
+    ChangeTicketDetails,
     CompleteTicket,
     OpenTicket,
     RecordTicketCallback,
@@ -112,6 +114,25 @@ def test_an_import_that_takes_a_complaint_up_again_gives_the_task_up() -> None:
     waiting.when(RecordTicketStatus(status="closed")).then(closed).leaves(callback_task_id=TASK)
 
 
+def test_what_turns_out_to_be_a_complaint_is_called_back_about_and_what_does_not_is_not() -> None:
+    asked = OPENED.model_copy(update={"kind": "consultation"})
+    complaint, question = (Ticket.DetailsChanged(kind=k) for k in ("complaint", "consultation"))
+    required = REQUIRED.model_copy(update={"callback_task_id": derived(RECORD, "callback/4")})
+    answered = given(asked, Ticket.Started(), SOLVED)
+    answered.when(ChangeTicketDetails(kind="complaint")).then(complaint, required)
+    waiting = (*HISTORY, SOLVED, REQUIRED)
+    change = ChangeTicketDetails(kind="consultation")
+    given(*waiting).when(change).then(question, Ticket.CallbackForgone()).leaves(
+        callback_wanted=None
+    )
+    forgone = Ticket.CallbackForgone(callback_task_id=TASK)
+    given(*waiting, PLANNED).when(change).then(question, forgone).leaves(callback_task_id=None)
+    given(*waiting, PLANNED, question, forgone).when(
+        COMMANDS["tickets/revert"].model_validate({"to_version": 5})
+    ).leaves(kind="complaint", callback_wanted=derived(RECORD, "callback/8"))
+    given(*HISTORY).when(change).then(question)
+
+
 # The policies
 
 
@@ -197,6 +218,14 @@ def test_a_task_that_somebody_closed_by_hand_is_left_alone(world: Policed) -> No
     world.settle()
     assert task_of(world, other).version == 2
     assert world.listed("refused") == world.listed("dropped") == []
+
+
+def test_the_task_is_given_up_when_it_was_no_complaint(world: Policed) -> None:
+    ticket = complained(world)
+    world.side.do(ChangeTicketDetails(kind="consultation"), ticket)
+    world.settle()
+    assert task_of(world, ticket).status == TaskStatus.CANCELLED
+    assert world.listed("refused") == []
 
 
 def add_user(world: Policed, superior_id: UUID | None = None) -> UUID:
