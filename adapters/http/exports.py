@@ -15,6 +15,7 @@ from adapters.http.context import Context
 from adapters.http.disposition import attachment
 from adapters.http.errors import Overload
 from adapters.http.reads import homes
+from adapters.http.routes import add_read
 from adapters.http.spooling import ClientGone, Spool, SpooledResponse
 from adapters.postgres.reads.asof import Moment, Occurred
 from adapters.postgres.reads.filters import selection
@@ -63,17 +64,15 @@ def _add_route(
         "content": {media_type: {"schema": _SCHEMAS[format]}},
         "headers": {"Content-Disposition": {"schema": {"type": "string"}}},
     }
-    routes.add_api_route(
+    add_read(
+        routes,
         f"{home}.{format}",
         export,
-        methods=["GET"],
-        name=f"{table}.{format}",
-        summary=f"Export {table.replace('_', ' ')} as {format.upper()}: the same list, whole.",
-        tags=[table],
-        response_class=Response,
-        include_in_schema=home == f"/v1/{table}",
-        responses={200: done, **openapi.problems(422)},
-        openapi_extra={"operationId": f"{table}.{format}", "parameters": _parameters(projection)},
+        f"{table}.{format}",
+        f"Export {table.replace('_', ' ')} as {format.upper()}: the same list, whole.",
+        done,
+        _parameters(projection),
+        is_shown=home == f"/v1/{table}",
     )
 
 

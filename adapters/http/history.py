@@ -9,6 +9,7 @@ from adapters.http import answers, openapi, parameters
 from adapters.http.answering import identified
 from adapters.http.asking import Reading, asked, position, whole
 from adapters.http.context import Context
+from adapters.http.routes import add_read
 from adapters.names import Names
 from adapters.postgres.reads import lives
 from adapters.postgres.reads.asof import Moment
@@ -69,26 +70,22 @@ def _add_route(
 
     plural = projection.plural
     page = parameters.page(told, next=parameters.NEXT)
-    routes.add_api_route(
+    add_read(
+        routes,
         f"/v1/{plural}/{{id}}/history",
         history,
-        methods=["GET"],
-        name=f"{plural}.history",
-        summary="Everything that happened to the record, oldest first.",
-        tags=[plural],
-        response_class=Response,
-        responses={200: openapi.answer("The history.", page), **openapi.problems(404, 422)},
-        openapi_extra={
-            "operationId": f"{plural}.history",
-            "parameters": [
-                parameters.path("id", {"type": "string", "format": "uuid"}),
-                parameters.limit(MOST),
-                parameters.cursor(),
-                *parameters.moment("recorded"),
-                parameters.after("log"),
-                openapi.header("Accept-Language", "zh or en: the language of the sentences."),
-            ],
-        },
+        f"{plural}.history",
+        "Everything that happened to the record, oldest first.",
+        openapi.answer("The history.", page),
+        [
+            parameters.path("id", {"type": "string", "format": "uuid"}),
+            parameters.limit(MOST),
+            parameters.cursor(),
+            *parameters.moment("recorded"),
+            parameters.after("log"),
+            openapi.header("Accept-Language", "zh or en: the language of the sentences."),
+        ],
+        404,
     )
 
 

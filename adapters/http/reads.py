@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from adapters.http import answers, openapi, parameters, paths
 from adapters.http.answering import CURSOR, Reads
 from adapters.http.context import Context
+from adapters.http.routes import add_read
 from aggregates.errors import NotFound
 from projections.base import Projection
 from queries.base import QUERIES, Query
@@ -57,6 +58,11 @@ def homes(projection: Projection[Any]) -> tuple[str, ...]:
     return (f"/v1/{table}", f"/v1/{plural}") if is_other else (f"/v1/{table}",)
 
 
+def _is_first(projection: Projection[Any], home: str) -> bool:
+    """Whether it is the first of a table's homes: the document has each route once."""
+    return home == homes(projection)[0]
+
+
 def _add_list(
     routes: APIRouter, reads: Reads, projection: Projection[Any], row: dict[str, Any], home: str
 ) -> None:
@@ -65,16 +71,16 @@ def _add_list(
 
     schema = parameters.page(row, next=parameters.NEXT, position=parameters.POSITION)
     schema["properties"]["count"] = {"type": "integer", "description": "With `count=exact`."}
-    _add(
+    add_read(
         routes,
         home,
         rows,
-        projection.table,
         f"{projection.table}.list",
         f"List {projection.table.replace('_', ' ')}.",
         openapi.answer("A page of the list.", schema),
         parameters.of_list(projection.row),
         description=_CUSTOM,
+        is_shown=_is_first(projection, home),
     )
 
 
@@ -84,16 +90,16 @@ def _add_one(
     async def one(request: Request) -> Response:
         return await reads.one(request, projection, request.path_params["id"])
 
-    _add(
+    add_read(
         routes,
         f"{home}/{{id}}",
         one,
-        projection.table,
         f"{projection.table}.get",
         "One record, now or as of any moment.",
         openapi.answer("The record.", row, ETag="The record's version, quoted."),
         [parameters.path("id", _UUID), *parameters.moment(), parameters.after()],
         404,
+        is_shown=_is_first(projection, home),
     )
 
 
@@ -104,11 +110,10 @@ def _add_by_external(
         return await reads.by_external(request, projection, **request.path_params)
 
     text = {"type": "string", "minLength": 1}
-    _add(
+    add_read(
         routes,
         paths.by_external(home),
         by_external,
-        projection.table,
         f"{projection.table}.by-external",
         "The record that another system calls so.",
         openapi.answer("The record.", row, ETag="The record's version, quoted."),
@@ -119,6 +124,7 @@ def _add_by_external(
             parameters.after(),
         ],
         404,
+        is_shown=_is_first(projection, home),
     )
 
 
@@ -132,40 +138,12 @@ def _add_query(
     moment = () if query.OF_TODAY else parameters.moment()
     paging = {"next": parameters.NEXT} if CURSOR in query.model_fields else {}
     page = parameters.page(line, **paging, position=parameters.POSITION)
-    _add(
+    add_read(
         routes,
         f"/v1/queries/{name}",
         answer,
-        "queries",
         f"queries.{name}",
         (query.__doc__ or name).strip().splitlines()[0],
         openapi.answer("The answer.", page),
         [*parameters.of_query(query, schemas), *moment, parameters.after()],
-    )
-
-
-def _add(
-    routes: APIRouter,
-    path: str,
-    endpoint: Any,
-    tag: str,
-    name: str,
-    summary: str,
-    answer: dict[str, Any],
-    taken: list[dict[str, Any]],
-    *failures: int,
-    description: str | None = None,
-) -> None:
-    routes.add_api_route(
-        path,
-        endpoint,
-        methods=["GET"],
-        name=name,
-        summary=summary,
-        description=description,
-        tags=[tag],
-        response_class=Response,
-        include_in_schema=path.startswith(f"/v1/{tag}"),
-        responses={200: answer, **openapi.problems(422, *failures)},
-        openapi_extra={"operationId": name, "parameters": taken},
     )

@@ -8,6 +8,7 @@ from adapters.http import answers, openapi, parameters
 from adapters.http.answering import DEFAULT_LIMIT, MOST, Reads
 from adapters.http.asking import asked, whole
 from adapters.http.context import Context
+from adapters.http.routes import add_read
 from adapters.postgres.reads.finding import Wanted
 from adapters.postgres.reads.searching import Search
 from adapters.sentences import title
@@ -49,17 +50,15 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
         "properties": _FOUND["properties"] | {"kind": {"type": "string", "enum": [*kinds()]}}
     }
     found = parameters.page(openapi.ref("Found"), position=parameters.POSITION)
-    routes.add_api_route(
+    add_read(
+        routes,
         "/v1/search",
         searching.answer,
-        methods=["GET"],
-        name="search",
-        summary="Find records of every kind.",
+        "search",
+        "Find records of every kind.",
+        openapi.answer("The best matches first.", found),
+        _parameters(),
         description=_DESCRIPTION.strip(),
-        tags=["search"],
-        response_class=Response,
-        responses={200: openapi.answer("The best matches first.", found), **openapi.problems(422)},
-        openapi_extra={"operationId": "search", "parameters": _parameters()},
     )
     return routes
 

@@ -11,6 +11,7 @@ from adapters.http.answering import Reads, identified
 from adapters.http.asking import MOST_VALUES, Asked, asked, whole
 from adapters.http.context import Context
 from adapters.http.history import ITEM, item
+from adapters.http.routes import add_read
 from adapters.names import Names
 from adapters.postgres.reads import cursors
 from adapters.postgres.reads.asof import Moment
@@ -63,28 +64,24 @@ def _add_route(
     routes: APIRouter, timelines: "Timelines", projection: Projection[Any], schema: dict[str, Any]
 ) -> None:
     plural = projection.plural
-    routes.add_api_route(
+    add_read(
+        routes,
         f"/v1/{plural}/{{id}}/timeline",
         timelines.answer,
-        methods=["GET"],
-        name=f"{plural}.timeline",
-        summary="All that happened with the customer, newest first.",
+        f"{plural}.timeline",
+        "All that happened with the customer, newest first.",
+        openapi.answer("The timeline.", schema),
+        [
+            parameters.path("id", _UUID),
+            parameters.limit(DEFAULT_LIMIT, MOST),
+            parameters.cursor(),
+            *_filters(),
+            *parameters.moment(),
+            parameters.after(),
+            openapi.header("Accept-Language", "zh or en: the language of the sentences."),
+        ],
+        404,
         description=_DESCRIPTION,
-        tags=[plural],
-        response_class=Response,
-        responses={200: openapi.answer("The timeline.", schema), **openapi.problems(404, 422)},
-        openapi_extra={
-            "operationId": f"{plural}.timeline",
-            "parameters": [
-                parameters.path("id", _UUID),
-                parameters.limit(DEFAULT_LIMIT, MOST),
-                parameters.cursor(),
-                *_filters(),
-                *parameters.moment(),
-                parameters.after(),
-                openapi.header("Accept-Language", "zh or en: the language of the sentences."),
-            ],
-        },
     )
 
 

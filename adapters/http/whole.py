@@ -10,6 +10,7 @@ from adapters.http import answers, openapi, parameters
 from adapters.http.answering import Reads, identified
 from adapters.http.asking import Asked, asked, whole
 from adapters.http.context import Context
+from adapters.http.routes import add_read
 from adapters.postgres.reads import statements
 from adapters.postgres.reads.asof import Moment, Recorded
 from adapters.postgres.reads.reader import RowReader
@@ -43,25 +44,21 @@ def _add_route(
 ) -> None:
     plural, name = projection.plural, f"{projection.kind}360"
     schema = schemas.named(name, _schema(projection, wholes.parts, schemas))
-    routes.add_api_route(
+    add_read(
+        routes,
         f"/v1/{plural}/{{id}}/360",
         wholes.answer,
-        methods=["GET"],
-        name=f"{plural}.360",
-        summary="The whole customer: profile, and everything that names it.",
+        f"{plural}.360",
+        "The whole customer: profile, and everything that names it.",
+        openapi.answer("The whole.", schema),
+        [
+            parameters.path("id", _UUID),
+            parameters.limit(DEFAULT_LIMIT, MOST),
+            *parameters.moment(),
+            parameters.after(),
+        ],
+        404,
         description=_DESCRIPTION,
-        tags=[plural],
-        response_class=Response,
-        responses={200: openapi.answer("The whole.", schema), **openapi.problems(404, 422)},
-        openapi_extra={
-            "operationId": f"{plural}.360",
-            "parameters": [
-                parameters.path("id", _UUID),
-                parameters.limit(DEFAULT_LIMIT, MOST),
-                *parameters.moment(),
-                parameters.after(),
-            ],
-        },
     )
 
 
