@@ -52,32 +52,41 @@ class Steps:
 
     def at(self, of: Projections, told: Sequence[int], moment: Moment) -> Mapping[int, Step]:
         """Position → step, at least of these events of these records. Raises RecordUnreadable."""
-        places = lives.around(self._reader, of, told, moment)
-        runs = [run for id, near in places.items() for run in _runs(id, near, set(told))]
-        held = self._held(of, runs, moment)
-        begun = [run for run in runs if run.begin_behind(held)]
+        with self._reader.still() as reader:
+            places = lives.around(reader, of, told, moment)
+            runs = [run for id, near in places.items() for run in _runs(id, near, set(told))]
+            held = _held(reader, of, runs, moment)
+            begun = [run for run in runs if run.begin_behind(held)]
+            rows = _rows(reader, of, begun, moment)
         others = {run.id: of[run.id] for run in runs if run not in begun}
-        found = dict(self._folded(of, begun, moment))
+        found = dict(self._folded(of, begun, rows))
         return {**self._records.steps_of(others, moment), **found} if others else found
 
-    def _held(self, of: Projections, runs: Iterable[_Run], moment: Moment) -> set[int]:
-        """After which of the events of the leads there is a row."""
-        asked = _by_projection(of, ((run.id, p) for run in runs for p in run.lead))
-        return {p for one, few in asked for p in lives.held(self._reader, one, few, moment)}
-
     def _folded(
-        self, of: Projections, runs: Sequence[_Run], moment: Moment
+        self, of: Projections, runs: Sequence[_Run], rows: Mapping[int, Row | None]
     ) -> Iterator[tuple[int, Step]]:
-        bases = [(run.id, run.base) for run in runs if run.base is not None]
-        rows: dict[int, Row | None] = {}
-        for projection, asked in _by_projection(of, bases):
-            rows |= lives.rows(self._reader, projection, asked, moment)
         stored = self._log.each([p for run in runs for p in (*run.lead, *run.rest)])
         for run in runs:
             events = [stored[p] for p in (*run.lead, *run.rest)]
             base = None if run.base is None else rows[run.base]
             for step in self._records.folded(of[run.id], run.id, events, base):
                 yield step[0].envelope.position, step
+
+
+def _held(reader: RowReader, of: Projections, runs: Iterable[_Run], moment: Moment) -> set[int]:
+    """After which of the events of the leads there is a row; a short life needs none."""
+    asked = ((run.id, p) for run in runs if not run.is_from_birth for p in run.lead)
+    grouped = _by_projection(of, asked)
+    return {p for one, few in grouped for p in lives.held(reader, one, few, moment)}
+
+
+def _rows(
+    reader: RowReader, of: Projections, runs: Iterable[_Run], moment: Moment
+) -> Mapping[int, Row | None]:
+    asked = ((run.id, run.base) for run in runs if run.base is not None)
+    grouped = _by_projection(of, asked)
+    found = (lives.rows(reader, one, few, moment) for one, few in grouped)
+    return {position: row for rows in found for position, row in rows.items()}
 
 
 def _runs(id: UUID, places: Iterable[Place], told: Set[int]) -> Iterator[_Run]:
