@@ -10,7 +10,7 @@ from adapters.http.asking import asked, whole
 from adapters.http.context import Context
 from adapters.http.routes import add_read
 from adapters.postgres.reads.finding import Wanted
-from adapters.postgres.reads.searching import Search
+from adapters.postgres.reads.searching import Found, Search
 from adapters.sentences import title
 from aggregates.errors import FieldError, Invalid, kebab
 from aggregates.values import ExternalId
@@ -37,7 +37,8 @@ _FOUND: dict[str, Any] = {
 _DESCRIPTION = """
 Any part of a name, title, text, number, e-mail address or external id is found, whatever its case,
 width and punctuation, in traditional or simplified characters; names also by their pinyin, by its
-first letters, or both mixed; phone numbers in any notation. Several words must all be found, in
+first letters, or both mixed; phone numbers in any notation. A record that others were merged into
+is found by what they were called, too. Several words must all be found, in
 any order. Whole matches come first, then beginnings, then the rest, the newest first. Words such
 as 有限公司 do not narrow the search; alone, they are looked for among the newest records only.
 """
@@ -91,7 +92,7 @@ class Searching:
         wanted = Wanted(wish, rows, scope, moment, limit, is_all)
         found = await self._reads.reading.read(self._search.find, wanted)
         names = {p.row: kind for kind, p in chosen.items()}
-        items = [_item(names[type(row)], wish, row) for row in found]
+        items = [_item(names[type(one.row)], wish, one) for one in found]
         return answers.answer({"items": items, "position": position})
 
 
@@ -120,10 +121,11 @@ def _is_all(archived: str | None) -> bool:
     return archived is not None
 
 
-def _item(kind: str, wish: Asked, row: Row) -> dict[str, Any]:
+def _item(kind: str, wish: Asked, found: Found) -> dict[str, Any]:
     """``matched`` is the value by which the row was found; of a long one, what is around."""
-    assert row.searching is not None
-    field, value = matched(wish, row.searching, row) or _called(row)
+    row, by = found.row, found.by
+    assert by.searching is not None
+    field, value = matched(wish, by.searching, by) or _called(by)
     shown = _shown(value)
     return {
         "kind": kind,

@@ -16,9 +16,9 @@ from aggregates.values import ExternalId, valid_phone
 from projections.searching import phones
 from projections.searching.characters import LEGAL_FORMS, folded, without_legal_forms
 from projections.searching.pieces import LINE
-from projections.searching.pinyin import initials, syllables
+from projections.searching.pinyin import first_syllables, initials, syllables
 
-FORMAT = (2, version("pypinyin"), version("opencc"), LEGAL_FORMS)
+FORMAT = (3, version("pypinyin"), version("opencc"), LEGAL_FORMS)
 """What lines and pieces depend on beside the values. Raise the number when they come out otherwise:
 the tables are then made anew."""
 HIDDEN: dict[str, Any] = {"found_by": str | None, "was_found_by": str | None}
@@ -27,6 +27,8 @@ MOST_NOW, MOST_BEFORE = 45_000, 30_000
 """Characters of either; what is beyond is not found. A ``tsvector`` has no room for more."""
 _LONGEST_NAME = 300
 """Characters; a longer text is not looked for by its sound."""
+_LONGEST_PERSON = 4
+"""Characters of a person's name."""
 
 Lines = Callable[[Any], Iterator[str]]
 
@@ -37,9 +39,19 @@ def of_name(value: str) -> Iterator[str]:
     yield text
     if len(value) > _LONGEST_NAME or text.isascii():
         return
-    if sounds := syllables(without_legal_forms(text)):
+    for sounds in _spoken(without_legal_forms(text)):
         yield sounds
         yield initials(sounds)
+
+
+def _spoken(text: str) -> Iterator[str]:
+    """The sounds of a text. Of one as short as people's names, with every reading of its first
+    character: 单 is dan, but shan as a surname, and 曾 zeng."""
+    if not (sounds := syllables(text)):
+        return
+    yield sounds
+    if len(text) == len(sounds) <= _LONGEST_PERSON:
+        yield from (other + sounds[1:] for other in first_syllables(text[0]))
 
 
 def of_text(value: str) -> Iterator[str]:

@@ -71,6 +71,15 @@ def syllables(text: str) -> str:
     return "".join(found)
 
 
+def first_syllables(character: str) -> str:
+    """Whatever a character can sound like, the usual first, as private characters."""
+    from pypinyin.constants import PINYIN_DICT
+
+    spoken = map(_plain, PINYIN_DICT.get(ord(character), "").split(","))
+    known = (_sounds().syllables.get(letters, "") for letters in spoken)
+    return "".join(dict.fromkeys("".join(known)))
+
+
 def initials(syllables: str) -> str:
     """The first letters of syllables."""
     return syllables.translate(_initials())

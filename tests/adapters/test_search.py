@@ -26,7 +26,9 @@ from adapters.postgres.reads.searching import Search
 from adapters.postgres.views.columns import row_columns, table_columns
 from adapters.postgres.views.searching import create_index, pieces
 from aggregates.values import Money, Phone
+from commands.base import COMMANDS
 from commands.customer import ChangeCustomerDetails, RegisterCustomer
+from commands.merge import MergeCustomer, UnmergeCustomer
 from commands.opportunity import OpenOpportunity
 from projections.base import Projection, Row
 from projections.searching.asked import asked
@@ -244,6 +246,26 @@ def test_a_search_as_of_a_day_finds_what_things_were_called_then(
         assert ids(client, form, as_of="2024-03-05") == {str(id)}, form
 
 
+def test_what_was_merged_is_found_as_what_it_went_into(parts: Served, client: httpx.Client) -> None:
+    loser, middle, survivor = (
+        register(parts, name) for name in ("青蜻蜓有限公司", "白鹭鸶有限公司", "黑翠鸟有限公司")
+    )
+    parts.do(MergeCustomer(into_id=middle), loser)
+    merged = parts.do(MergeCustomer(into_id=survivor), middle).position
+    parts.caught_up()
+    for typed in ("青蜻蜓", "qingting", "白鹭鸶", "黑翠鸟"):
+        assert ids(client, typed) == {str(survivor)}, typed
+    [hit] = found(client, "青蜻蜓")
+    assert (hit["title"], hit["matched"]) == ("黑翠鸟有限公司", "青蜻蜓有限公司")
+    assert ids(client, "青蜻蜓", as_of=str(merged)) == {str(survivor)}
+    assert ids(client, "青蜻蜓", archived="any") == {str(loser)}
+    parts.do(UnmergeCustomer(), loser)
+    parts.do(COMMANDS["customers/archive"].model_validate({}), survivor)
+    parts.caught_up()
+    assert ids(client, "青蜻蜓") == {str(loser)}
+    assert ids(client, "白鹭鸶") == ids(client, "黑翠鸟") == set(), "it is out of use"
+
+
 # Whoever asks
 
 
@@ -261,9 +283,9 @@ def test_nobody_finds_what_the_scope_hides(parts: Served) -> None:
         assert wish is not None
         for moment in (NOW, Recorded(head)):
             seen = search.find(Wanted(wish, rows, SCOPE, moment, 1000))
-            assert id in {row.id for row in seen}
+            assert id in {one.row.id for one in seen}
             hidden = search.find(Wanted(wish, rows, Blind(SCOPE.user_id), moment, 1000))
-            assert id not in {row.id for row in hidden}
+            assert id not in {one.row.id for one in hidden}
 
 
 # Bad and strange questions
@@ -421,5 +443,5 @@ def test_whatever_is_indexed_is_found_by_every_part_of_it(
         return  # Among the newest rows only.
     named = {id for id, other in known.items() if folded(part) in folded(other)}
     wanted = Wanted(wish, [LooseRow], SCOPE, NOW, limit=100, newest=0)
-    rows = Search(loose).find(wanted)
-    assert named <= {row.id for row in rows}, (typed, names)
+    seen = Search(loose).find(wanted)
+    assert named <= {one.row.id for one in seen}, (typed, names)

@@ -150,6 +150,7 @@ class Finding:
             wanted.moment,
             self.bindings,
             all=wanted.all,
+            merged=True,
             among=among,
             only=_COLUMNS,
         )

@@ -1,5 +1,6 @@
 """Relations: a table as somebody may see it at a moment. The one place where reads name tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import sql
@@ -34,16 +35,18 @@ def relation(
     bindings: Bindings,
     *,
     all: bool = False,
+    merged: bool = False,
     among: sql.Composable | None = None,
     only: sql.Composable | None = None,
 ) -> sql.Composable:
     """A subselect of the rows of a table that the asker may see, as they were at the moment.
 
-    Without ``all`` those are left out that are archived, merged into others or withdrawn. Of a
-    merged row, ``merged_into`` is the last in the chain. ``among``: a select of ids beyond which
-    nothing of another moment need be looked for. ``only``: columns of ``today``, instead of all.
+    Without ``all`` those are left out that are archived, withdrawn or, unless ``merged``, merged
+    into others. Of a merged row, ``merged_into`` is the last in the chain. ``among``: a select of
+    ids beyond which nothing of another moment need be looked for. ``only``: columns of ``today``,
+    instead of all.
     """
-    conditions = [] if all else hiding(row)
+    conditions = [] if all else hiding(row, HIDING[1:] if merged else HIDING)
     if isinstance(moment, Now):
         visible = scope.visible(row, TODAY)
         source = table(row)
@@ -56,11 +59,11 @@ def relation(
     return select.format(only or _columns(row, moment, bindings), source, where)
 
 
-def hiding(row: type[Row]) -> list[sql.Composable]:
+def hiding(row: type[Row], by: Sequence[str] = HIDING) -> list[sql.Composable]:
     """The conditions by which rows that are out of use are left out."""
     return [
         sql.SQL("today.{} IS NULL").format(sql.Identifier(name))
-        for name in HIDING
+        for name in by
         if name in row.fields
     ]
 

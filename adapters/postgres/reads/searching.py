@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool
 from adapters.postgres.reads.finding import ANY, FIRST, Finding, Wanted
 from adapters.postgres.reads.relations import Bindings, relation
 from adapters.postgres.views.columns import table_columns, to_row
+from adapters.postgres.views.references import HIDING, MERGED
 from projections.base import Row
 
 _SETTINGS = (
@@ -38,19 +39,47 @@ class _Place:
     rank: int
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row, and the one by which it was found: itself, or one that was merged into it."""
+
+    row: Row
+    by: Row
+
+
 class Search:
     """Finds rows. Thread-safe; calls block."""
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
-    def find(self, wanted: Wanted) -> list[Row]:
-        """The best matches, of each kind in turn where they are equally good."""
+    def find(self, wanted: Wanted) -> list[Found]:
+        """The best matches, of each kind in turn where they are equally good.
+
+        What was merged stands for the record that it went into, unless all are wanted.
+        """
         with self._pool.connection() as connection, connection.transaction():
             connection.execute(_SETTINGS)
             best = _in_turn(_places(connection, wanted))[: wanted.limit]
             rows = _rows(connection, wanted, best)
-        return [rows[place.id] for place in best if place.id in rows]
+            found = [(place, rows[place.id]) for place in best if place.id in rows]
+            survivors = {} if wanted.all else _survivors(connection, wanted, found)
+        shown = [Found(survivors.get(row.id, row), row) for _, row in found]
+        once = {one.row.id: one for one in reversed(shown)}
+        return [one for one in shown if one is once[one.row.id] and _is_shown(one.row, wanted)]
+
+
+def _survivors(
+    connection: psycopg.Connection, wanted: Wanted, found: Sequence[tuple[_Place, Row]]
+) -> dict[UUID, Row]:
+    """Merged row → the one it went into, as far as the asker may see that."""
+    merged = [(p, getattr(row, MERGED)) for p, row in found if getattr(row, MERGED, None)]
+    rows = _rows(connection, wanted, [_Place(p.kind, into, p.rank) for p, into in merged])
+    return {place.id: rows[into] for place, into in merged if into in rows}
+
+
+def _is_shown(row: Row, wanted: Wanted) -> bool:
+    return wanted.all or all(getattr(row, name, None) is None for name in HIDING)
 
 
 def _places(connection: psycopg.Connection, wanted: Wanted) -> list[list[_Place]]:
