@@ -64,8 +64,10 @@ class ResumeFollowUp(Changes[Customer]):
     moment: BusinessInstant
 
     def gather(self, customer: Customer, known: Known, /) -> tuple[Customer, datetime | None]:
-        """Who goes on for the customer, and until when its owner has time."""
-        return _going_on(customer.id, customer, known)
+        """Who goes on for the customer, and until when its owner has time, if that matters."""
+        going_on = _going_on(customer.id, customer, known)
+        is_flagged = going_on.follow_up_overdue_since is not None
+        return going_on, due_at(going_on, known) if is_flagged else None
 
     def handle(self, customer: Customer, /) -> list[Aggregate]:
         going_on, until = self.gathered
@@ -87,9 +89,11 @@ class ReviewFollowUp(Changes[Interactive]):
         customer_id, spoken_at = _meant(record, self.interaction_id, known)
         if customer_id is None:
             return None
-        going_on, until = _going_on(customer_id, record, known)
-        is_as_before = until is None or (spoken_at and spoken_at + PATIENCE <= until)
-        return None if until is None or is_as_before else (going_on, until)
+        going_on = _going_on(customer_id, record, known)
+        until = due_at(going_on, known)
+        if until is None or (spoken_at is not None and spoken_at + PATIENCE <= until):
+            return None
+        return going_on, until
 
     def handle(self, record: Interactive, /) -> list[Aggregate]:
         if self.gathered is None:
@@ -127,15 +131,12 @@ def _topic(kind: type[Any]) -> str:
     return topic
 
 
-def _going_on(
-    customer_id: UUID, record: Aggregate, known: Known
-) -> tuple[Customer, datetime | None]:
-    """Who goes on for a customer, the record itself where that is it, and its ``due_at``."""
+def _going_on(customer_id: UUID, record: Aggregate, known: Known) -> Customer:
+    """Who goes on for a customer: the record itself where that is it."""
     id = survivor(known, Customer, customer_id)
-    going_on = record if isinstance(record, Customer) else None
-    if going_on is None or going_on.id != id:
-        going_on = known.get(Customer, id)
-    return going_on, due_at(going_on, known)
+    if isinstance(record, Customer) and record.id == id:
+        return record
+    return known.get(Customer, id)
 
 
 def _meant(
