@@ -40,7 +40,7 @@ _EVENTS = """
         SELECT event.position FROM theirs
         JOIN backstory.events AS event
             ON event.stream_id = theirs.stream_id AND event.version = theirs.version + 1
-        WHERE event.customer_id IS NOT NULL AND {until}
+        WHERE event.customer_id <> ALL ((SELECT ids FROM kin)::uuid[]) AND {until}
         UNION
         SELECT event.position FROM ({belonging}) AS belonging
         JOIN backstory.events AS event ON event.stream_id = belonging.id
