@@ -133,7 +133,12 @@ class Reading:
         def resolve() -> Moment:
             return moment(asked.as_of, asked.clock, default=default, zone=zone, heads=log)
 
-        return resolve() if asked.as_of is asked.clock is None else await self.read(resolve)
+        if asked.as_of is asked.clock is None:
+            return resolve()
+        found = await self.read(resolve)
+        if asked.as_of is not None and isinstance(found, Recorded) and found.instant is None:
+            await self.within(found.position, "as_of", "moment-beyond-head")
+        return found
 
     async def ready(self, tables: Iterable[str], asked: Asked, moment: Moment) -> int:
         """Wait until views can answer; how far the one furthest behind has read. Raises NotYet."""
@@ -145,6 +150,17 @@ class Reading:
         if target:
             await self._wait(tables, target)
         return min([await self._position(table) for table in tables], default=0)
+
+    async def within(self, position: int, name: str, key: str = "beyond-head") -> None:
+        """Wait until the log's head has come to a position. Raises NotYet where the head is late,
+        Invalid naming the parameter where the log has no such position."""
+        log, begun = self._context.log, monotonic()
+        while position > (head := (await self.read(log.head)).position):
+            if position > head + _FAR or monotonic() - begun > HEAD_SECONDS:
+                if await self.read(log.each, [position]):
+                    raise NotYet(1)
+                raise Invalid(FieldError(name, key, head=head))
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def published(self, position: int) -> None:
         """Wait until the log's head has come to a position. Raises NotYet."""

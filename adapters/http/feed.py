@@ -40,14 +40,17 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
         given = asked(request, own=("after", "limit"), common=())
         begin = position(given.own.get("after", "0"), "after")
         limit = whole(given.own.get("limit"), "limit", DEFAULT_LIMIT, MOST)
+        await reading.within(begin, "after")
         return answers.answer(await reading.read(_page, context, begin, limit))
 
     async def stream(request: Request) -> Response:
         await context.caller(request)
         given = asked(request, own=("after",), common=())
-        begin = position(given.own.get("after", "0"), "after")
+        begun, name = given.own.get("after", "0"), "after"
         if LAST_EVENT_ID in request.headers:
-            begin = position(request.headers[LAST_EVENT_ID], LAST_EVENT_ID)
+            begun, name = request.headers[LAST_EVENT_ID], LAST_EVENT_ID
+        begin = position(begun, name)
+        await reading.within(begin, name)
         return StreamingResponse(
             _frames(tail, begin),
             media_type="text/event-stream",

@@ -57,7 +57,8 @@ def moment(default: str = "occurred") -> list[Schema]:
             "as_of",
             as_of,
             "As of this instant, this date's end in the organisation's zone, or this position"
-            " (recorded clock). What lies ahead means now.",
+            " (recorded clock). A day or an instant that lies ahead means now; a position beyond"
+            " the log's head is refused.",
         ),
         query("clock", clock, "By when things happened, or by when Backstory learned of them."),
     ]

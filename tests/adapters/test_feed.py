@@ -95,6 +95,25 @@ def test_pages_cover_the_log_once_and_in_order(parts: Served, client: httpx.Clie
     assert page["position"] == after, "an empty page leaves the reader where it was"
 
 
+def test_a_reader_is_told_that_the_log_does_not_reach_so_far(
+    parts: Served, client: httpx.Client
+) -> None:
+    head = positions(parts)[-1]
+    resumed = {"Last-Event-ID": "99999999"}
+    for path, headers, field in (
+        ("/v1/events?after=99999999", {}, "after"),
+        (f"/v1/events?after={head + 1}", {}, "after"),
+        ("/v1/events/stream?after=99999999", {}, "after"),
+        ("/v1/events/stream", resumed, "Last-Event-ID"),
+    ):
+        answer = client.get(path, headers={**headers, "Accept-Language": "en"})
+        assert answer.status_code == 422, path
+        [error] = answer.json()["errors"]
+        assert error["field"] == field
+        assert str(head) in error["message"]
+    assert client.get(f"/v1/events?after={head}").json()["position"] == head
+
+
 def test_events_are_cloud_events_with_personal_fields_open(
     parts: Served, client: httpx.Client
 ) -> None:

@@ -284,6 +284,35 @@ def test_a_wrong_parameter_is_named_in_the_language_of_the_caller(
         assert client.get(path).status_code == 404, path
 
 
+@pytest.mark.parametrize("beyond", ["20250101", "9223372036854775807"])
+def test_a_position_that_the_log_does_not_have_is_no_moment(
+    parts: Served, client: httpx.Client, beyond: str
+) -> None:
+    own = customer(parts, "上海日志有限公司")
+    head = parts.caught_up()
+    single = f"/v1/customers/{own.id}"
+    for path in ("/v1/customers", single, f"{single}/history", "/v1/queries/pipeline"):
+        for language, end in (("zh", f"位置 {head}；"), ("en", f"at {head}; a day is written")):
+            query = {"as_of": beyond}
+            answer = client.get(path, params=query, headers={"Accept-Language": language})
+            assert answer.status_code == 422, path
+            [error] = answer.json()["errors"]
+            assert error["field"] == "as_of"
+            assert end in error["message"]
+            assert "2025-01-01" in error["message"]
+    assert client.get(single, params={"as_of": head + 1}).status_code == 422
+    for ahead in ("2100-01-01", str(head)):
+        assert got(client, single, as_of=ahead)["version"] == 1
+
+
+def test_a_receipt_is_a_moment_before_the_head_has_come_to_it(
+    parts: Served, client: httpx.Client
+) -> None:
+    for number in range(5):
+        own = customer(parts, f"上海回执 {number} 号有限公司")
+        assert got(client, f"/v1/customers/{own.id}", as_of=own.position)["version"] == 1
+
+
 def test_no_column_is_called_like_a_parameter(parts: Served) -> None:
     for projection in Projection.registry.values():
         assert not projection.row.fields.keys() & set(RESERVED), projection.table

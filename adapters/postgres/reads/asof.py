@@ -59,8 +59,8 @@ def moment(
 ) -> Moment:
     """The moment that ``as_of`` and ``clock`` name. Raises Invalid.
 
-    ``as_of`` is an instant, a date (its end in ``zone``) or a position; one that lies ahead means
-    now, as nothing is known beyond it.
+    ``as_of`` is an instant, a date (its end in ``zone``) or a position. An instant that lies ahead
+    means now, as nothing is known beyond it; whether the log has the position is for the caller.
     """
     if clock is not None and clock not in CLOCKS:
         raise Invalid(FieldError("clock", "not-one-of", known=", ".join(CLOCKS)))
