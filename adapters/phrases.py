@@ -57,6 +57,10 @@ class Writing:
     ) -> None:
         self._formats, self._currencies, self._zone = formats, currencies, zone
         self.none: str = formats["none"]
+        self.unknown: str = formats["unknown"]
+        """What a record is called whose name is not to be had."""
+        self.percent: str = formats["percent"]
+        """How the label of a percentage ends."""
 
     def value(self, value: Any) -> str:
         """Any value of a field."""
@@ -90,6 +94,13 @@ class Writing:
     def pair(self, key: str, value: Any) -> str:
         """A named value."""
         return str(self._formats["pair"]).format(key=key, value=self.value(value))
+
+    def duration(self, seconds: int) -> str:
+        """How long something took, in hours, minutes and seconds."""
+        minutes, rest = divmod(seconds, 60)
+        parts = {"hours": minutes // 60, "minutes": minutes % 60, "seconds": rest}
+        said = [self._formats[unit].format(n) for unit, n in parts.items() if n]
+        return str(self._formats["lasting"]).join(said or [self._formats["seconds"].format(0)])
 
     def _moment(self, name: str, at: date) -> str:
         month = self._formats["months"][at.month - 1]

@@ -1,15 +1,14 @@
 """Sentences: what an event says to people, with names in place of codes and ids."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
+from adapters.meanings import meanings
 from adapters.phrases import Writing, said
-from aggregates.base import Aggregate, markers
-from aggregates.events import Event
+from aggregates.errors import kebab
+from aggregates.events import Event, PartEvent
 from aggregates.values import Code, Ref
-from commands.base import COMMANDS, OF_TRAITS, kind_of
 from projections.base import Projection, Row
 
 
@@ -38,49 +37,6 @@ class Phrasebook(Protocol):
     def value(self, kind: str, field: str, value: Any) -> str | None: ...
 
 
-@cache
-def meanings(kind: str) -> dict[str, Ref | Code]:
-    """Fields of an aggregate that hold an id or a code, and of what.
-
-    Commands declare it; an event that no command has in its fields says so itself, or by the
-    field's name: ``customer_id`` is a customer.
-    """
-    models = list(_models(kind))
-    found: dict[str, Ref | Code] = {}
-    rows = (p.row.fields for p in Projection.registry.values() if p.kind == kind)
-    for name in {n for model in models for n in model.model_fields}.union(*rows):
-        for other in Aggregate.registry.values():
-            if name == f"{other.KIND.lower()}_id":
-                found[name] = Ref(other.KIND)
-    for name, annotation in _annotations(models):
-        for marker in (*markers(annotation, Ref), *markers(annotation, Code)):
-            found[name] = marker
-    return found
-
-
-def _models(kind: str) -> Iterator[type[Any]]:
-    """The events and commands of an aggregate, or those that are about a part of one."""
-    aggregate = Aggregate.registry.get(kind)
-    if aggregate is not None:
-        yield from aggregate.EVENTS.values()
-        yield from (c for c in COMMANDS.values() if c.AGGREGATE is aggregate)
-        return
-    for projection in Projection.registry.values():
-        if projection.kind == kind:
-            yield from (e for e in vars(projection.of).values() if _is_event(e))
-            yield from (c for c in OF_TRAITS if kind_of(c) is projection.of)
-
-
-def _is_event(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, Event)
-
-
-def _annotations(models: Iterable[type[Any]]) -> Iterator[tuple[str, Any]]:
-    for model in models:
-        for name, field in model.model_fields.items():
-            yield name, field.rebuild_annotation()
-
-
 class Speech:
     """Makes sentences in one language."""
 
@@ -101,6 +57,8 @@ class Speech:
         """A value as people call it."""
         if isinstance(value, (tuple, list)):
             return self._book.writing.listed(self.named(kind, field, v, names) for v in value)
+        if field.endswith("_seconds") and isinstance(value, int):
+            return self._book.writing.duration(value)
         meaning = meanings(kind).get(field)
         found: str | None = self._book.value(kind, field, value)
         if isinstance(meaning, Code) and isinstance(value, str):
@@ -108,21 +66,32 @@ class Speech:
         elif isinstance(value, UUID):
             kinds = meaning.kinds if isinstance(meaning, Ref) else ()
             found = next(filter(None, [names.record(kind, value) for kind in kinds]), None)
-            found = found or str(value)[:8]
+            found = found or (self._book.writing.unknown if kinds else str(value)[:8])
         return found or self._book.writing.value(value)
 
     def change(self, label: str, before: str | None, after: str | None) -> str:
         """One field's change."""
         how = "cleared" if after is None else "filled" if before is None else "changed"
+        return self._said(how, label, before=before, after=after)
+
+    def corrected(self, label: str, after: str | None) -> str:
+        """One field's change, where it is not known what it was before."""
+        return self._said("emptied" if after is None else "corrected", label, after=after)
+
+    def _said(self, how: str, label: str, **values: str | None) -> str:
         said_as: str = self._book.base["sentences"][how]
-        return said_as.format(label=label, before=before, after=after)
+        percent = self._book.writing.percent
+        if label.endswith(percent):  # People write the sign with the number.
+            label = label.removesuffix(percent)
+            values = {name: v if v is None else f"{v}%" for name, v in values.items()}
+        return said_as.format(label=label, **values)
 
     def told(self, changes: list[str]) -> str:
         """Several changes."""
         sentences = self._book.base["sentences"]
         return str(sentences["then"].join(changes) if changes else sentences["unchanged"])
 
-    def label(self, kind: str, field: str) -> str:
+    def label(self, kind: str, field: str | None) -> str:
         return self._book.label(kind, field)
 
 
@@ -130,16 +99,23 @@ class _Telling:
     """One event on its way to a sentence."""
 
     def __init__(self, speech: Speech, kind: str, names: Names) -> None:
-        self._speech, self._kind, self._names = speech, kind, names
+        self._speech, self._record, self._names = speech, kind, names
+        self._kind = kind
+        """The kind whose fields are spoken of: that of a part where the event is about one."""
 
     def filling(self, event: Event, before: Row | None, after: Row | None) -> Any:
         """What stands at each place of the phrase."""
+        self._kind = _part(event) or self._record
 
         def fill(place: str) -> str | None:
             where, _, field = place.rpartition(".")
             match where, field:
                 case "", "changes":
                     return self._speech.told(list(self._changes(event, before)))
+                case "", "corrections":
+                    return self._speech.told(list(self._corrections(event)))
+                case "", "kind":
+                    return self._speech.label(self._record, None)
                 case "", "actor":
                     return self._names.record("User", event.envelope.actor)
                 case "", _:
@@ -173,6 +149,14 @@ class _Telling:
                         label, self._named(field, was), self._named(field, now)
                     )
 
+    def _corrections(self, event: Event) -> Iterator[str]:
+        """What an event about a part sets; the row of the whole does not tell what was before."""
+        own = {f"{kebab(self._kind)}_id"}
+        for field in type(event).model_fields:
+            if field in event.model_fields_set - own:
+                label = self._speech.label(self._kind, field)
+                yield self._speech.corrected(label, self._named(field, getattr(event, field)))
+
     def _pairs(self, was: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         for key in (*now, *(k for k in was if k not in now)):
             if was.get(key) != now.get(key):
@@ -186,7 +170,15 @@ def _without(row: Row | None, other: Row | None, field: str) -> tuple[Any, ...]:
     return tuple(v for v in getattr(row, field, None) or () if v not in known)
 
 
-TITLES = ("name", "title", "subject", "login")
+def _part(event: Event) -> str | None:
+    """The kind of the part that an event is about; None: it is about the whole."""
+    if not isinstance(event, PartEvent):
+        return None
+    parts = (p for p in Projection.registry.values() if p.is_of_parts)
+    return next((p.kind for p in parts if hasattr(p.of, type(event).__name__)), None)
+
+
+TITLES = ("name", "title", "subject", "file_name", "login")
 """Fields by which a record may be called, best first."""
 
 

@@ -18,7 +18,7 @@ class Distinguishable(Trait):
 
     KEPT = frozenset({"other_id"})
 
-    distinct_from: tuple[UUID, ...] = ()
+    distinct_from: tuple[Other, ...] = ()
 
     class MarkedDistinct(Event):
         """The other record is another, however alike."""

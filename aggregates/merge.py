@@ -21,6 +21,9 @@ class NotMerged(Rejected):
     """The customer is not merged into another one."""
 
 
+CustomerId = Annotated[UUID, Ref("Customer")]
+
+
 class Made(Value):
     """A record that was made for the survivor after a merge."""
 
@@ -40,14 +43,14 @@ class Mergeable(Trait):
 
     KEPT = frozenset({"merged_into", "absorbed", "into_id", "merged_id", "from_id", "made_since"})
 
-    merged_into: UUID | None = None
-    absorbed: tuple[UUID, ...] = ()
+    merged_into: CustomerId | None = None
+    absorbed: tuple[CustomerId, ...] = ()
     """Those that were merged into this one and were not separated again."""
 
     class Merged(Event):
         """This one is the same as another, which goes on for both."""
 
-        into_id: Annotated[UUID, Ref("Customer")]
+        into_id: CustomerId
 
         def apply(self, aggregate: "Mergeable") -> None:
             aggregate.merged_into = self.into_id
@@ -55,7 +58,7 @@ class Mergeable(Trait):
     class Absorbed(Event):
         """Another one was merged into this one."""
 
-        merged_id: Annotated[UUID, Ref("Customer")]
+        merged_id: CustomerId
 
         def apply(self, aggregate: "Mergeable") -> None:
             aggregate.absorbed = (*aggregate.absorbed, self.merged_id)
@@ -63,7 +66,7 @@ class Mergeable(Trait):
     class Unmerged(Event):
         """It was another one after all. What was made for the survivor since stays there."""
 
-        from_id: Annotated[UUID, Ref("Customer")]
+        from_id: CustomerId
         made_since: Listed = ()
 
         def apply(self, aggregate: "Mergeable") -> None:
@@ -72,7 +75,7 @@ class Mergeable(Trait):
     class Separated(Event):
         """One that was merged into this one stands for itself again."""
 
-        merged_id: Annotated[UUID, Ref("Customer")]
+        merged_id: CustomerId
         made_since: Listed = ()
         """What was made since the merge and stays here."""
 

@@ -37,7 +37,7 @@ class TicketRow(Row, table="tickets", details=TicketDetails):
     """How often."""
     escalated: int = 0
     """How often."""
-    escalated_to_id: UUID | None = None
+    escalated_to_id: Annotated[UUID, Ref("User")] | None = None
     comments: int = 0
     last_comment_at: datetime | None = None
     rating: int | None = None

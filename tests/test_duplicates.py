@@ -171,4 +171,4 @@ def test_a_pair_is_listed_until_somebody_finds_that_it_is_none(
     unmarked = service.made(f"customers/{known['one']}/unmark-distinct", other)
     assert len(asked(service, "possible-duplicates", unmarked["position"])) == 1
     history = service.client.get(f"/v1/customers/{known['one']}/history").json()["items"]
-    assert history[-2]["sentence"] == "确认与“云帆科技股份有限公司”不是同一个"
+    assert history[-2]["sentence"] == "确认与“云帆科技股份有限公司”不是同一个客户"

@@ -515,8 +515,8 @@ def test_flags_are_shown_on_the_customer_and_told_in_its_history(service: Servic
     history = service.client.get(f"/v1/customers/{customer}/history").json()["items"]
     sentences = [item["sentence"] for item in history if "FollowUp" in item["event"]]
     assert sentences == [
-        "提醒王伟：已有七天没有与客户互动",
-        "上报李雷：王伟又有七天没有与客户互动",
+        "提醒王伟：已有七天没有联系客户",
+        "上报给李雷：负责人王伟又有七天没有联系客户",
     ]
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from adapters.exporting.columns import ExportColumn
+from adapters.meanings import meanings
 from adapters.names import Names, NamesThen
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
 from adapters.records import Records
-from adapters.sentences import meanings
 from adapters.texts import Texts
 from aggregates.values import Code, Ref
 from projections.base import Projection

@@ -182,7 +182,7 @@ def test_a_detached_file_is_gone_and_the_past_has_it(service: Service) -> None:
     told = service.client.get(f"/v1/{path}/history").json()["items"]
     assert [i["sentence"] for i in told[-2:]] == [
         "添加了附件“意向书.pdf”",
-        "移除了一个附件，原因：传错了",
+        "移除了附件“意向书.pdf”，原因：传错了",
     ]
     assert service.post(f"{path}/detach", said).json()["type"].endswith("no-such-attachment")
 

@@ -79,9 +79,9 @@ def test_what_was_recorded_is_amended_retracted_and_told(service: Service) -> No
     assert (again.status_code, again.json()["type"]) == (409, "/problems/no-such-interaction")
     told = [i["sentence"] for i in got(service, f"{path}/history")["items"]][1:]
     assert told == [
-        "记录了互动（拜访）：“参观展厅”（随行：李雷）。内容：张总对新款轨道灯感兴趣",
-        "更正了互动记录，主题改为“参观新展厅”",
-        "撤销了一条互动记录，原因：记错了客户",
+        "记录了互动（拜访，我方发起，1小时30分钟）：“参观展厅”，随行人员：李雷。内容：张总对新款轨道灯感兴趣",
+        "更正了互动记录“参观新展厅”：主题改为“参观新展厅”",
+        "撤销了互动记录“参观新展厅”，原因：记错了客户",
     ]
 
 

@@ -33,7 +33,7 @@ EVENTS = [event for kind in KINDS for event in Aggregate.registry[kind].EVENTS.v
 REJECTIONS = sorted(
     code for code, kind in Rejected.registry.items() if not kind.__module__.startswith("tests")
 )
-SPECIAL = {"changes", "actor"}
+SPECIAL = {"changes", "corrections", "actor", "kind"}
 FROM_PYTHON = re.compile(
     r"^(dataclass|named_tuple|frozen_(field|instance|dict)|get_attribute|no_such|default_factory"
     r"|ordered_dict|counter|deque|missing_sentinel|ellipsis|is_(instance|subclass)_of|callable"
