@@ -17,10 +17,14 @@ class Archivable(Trait):
     is_archived: bool = False
 
     class Archived(Event):
+        STEP = "is_archived"
+
         def apply(self, aggregate: "Archivable") -> None:
             aggregate.is_archived = True
 
     class Restored(Event):
+        STEP = "is_archived"
+
         def apply(self, aggregate: "Archivable") -> None:
             aggregate.is_archived = False
 

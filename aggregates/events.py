@@ -55,6 +55,9 @@ class Event(BaseModel):
     SCHEMA_VERSION: ClassVar[int] = 1
     OCCURRED_ON: ClassVar[str | None] = None
     """Name of the event's own date field that is the default for ``occurred_at``."""
+    STEP: ClassVar[str | None] = None
+    """Name of the state that it moves on, ``status``: a request (but an import's) cannot date it
+    before what moved that state last."""
     REASON_FOR: ClassVar[frozenset[str]] = frozenset()
     """Fields whose change must carry ``meta.reason`` (except in an import)."""
     CARRIES_STATE: ClassVar[bool] = False
@@ -63,6 +66,10 @@ class Event(BaseModel):
     """Fields that name members which are added to a list; the others stay."""
     REMOVES: ClassVar[frozenset[str]] = frozenset()
     """Fields that name members which are taken out of a list."""
+
+    def moves(self, step: str) -> bool:
+        """Whether it moves the state of this name on, or back as a revert does."""
+        return step == self.STEP or (self.CARRIES_STATE and step in self.model_fields_set)
 
     def apply(self, aggregate: Any) -> None:
         """Change the aggregate's state; by default every set field becomes state of its name.

@@ -91,6 +91,7 @@ class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Agg
         title: Text | None = None
 
     class Advanced(Event):
+        STEP = "stage"
         stage: CodeText
 
     class AmountChanged(Event):
@@ -100,6 +101,7 @@ class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Agg
         expected_close_on: BusinessDate
 
     class Won(Event):
+        STEP = "stage"
         OCCURRED_ON = "won_on"
         won_on: BusinessDate
         amount: Money | None = None
@@ -109,6 +111,7 @@ class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Agg
             aggregate.won_on = self.won_on
 
     class Lost(Event):
+        STEP = "stage"
         OCCURRED_ON = "lost_on"
         lost_on: BusinessDate
         lost_reason: CodeText
@@ -120,6 +123,7 @@ class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Agg
             aggregate.note = self.note
 
     class Reopened(Event):
+        STEP = "stage"
         stage: CodeText
 
         def apply(self, aggregate: "Opportunity") -> None:
@@ -130,6 +134,7 @@ class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Agg
     class StatusRecorded(Event):
         """What another system says of where it stands."""
 
+        STEP = "stage"
         stage: CodeText
         outcome: Outcome
         """What the stage means."""

@@ -78,16 +78,21 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Calle
         contact_id: UUID | None = None
 
     class Started(Event):
+        STEP = "status"
+
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.status = "in_progress"
 
     class PutOnHold(Event):
+        STEP = "status"
         reason: FreeText | None = None
 
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.status = "waiting"
 
     class Resumed(Event):
+        STEP = "status"
+
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.status = "in_progress"
 
@@ -99,16 +104,20 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Calle
             """Where it stands stays as it is."""
 
     class Completed(Event):
+        STEP = "status"
         solution: FreeText
 
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.status = "completed"
 
     class Closed(Event):
+        STEP = "status"
+
         def apply(self, aggregate: "Ticket") -> None:
             aggregate.status = "closed"
 
     class Reopened(Event):
+        STEP = "status"
         reason: FreeText
         callback_task_id: UUID | None = None
         """The task of the callback that nobody waits for any more."""
@@ -126,6 +135,7 @@ class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, Calle
     class StatusRecorded(Event):
         """What another system says of where it stands."""
 
+        STEP = "status"
         status: Status
         irregular: bool = False
         """Whether nobody here could have led it there."""

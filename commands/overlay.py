@@ -1,15 +1,17 @@
 """The overlay: records as a batch will have left them, to decide its next request on."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
 from aggregates.base import Aggregate
 from aggregates.events import Event
 from aggregates.merge import Made
+from commands.occurrence import DATED_LATER
 from commands.ports import EventRow
 from commands.preparation import Prepared
-from commands.repository import Repository
+from commands.repository import Repository, moving_topics
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -47,6 +49,14 @@ class Overlay(Repository):
     def events(self, id: UUID) -> list[Event]:
         """Of what is stored already; nobody asks for more in a batch."""
         return self._beneath.events(id)
+
+    def stepped_at(self, aggregate: Aggregate, step: str) -> datetime | None:
+        """What the requests before left undated happens when the batch is stored."""
+        moving = moving_topics(type(aggregate), step)
+        own = (e for e in self._events if e.stream_id == aggregate.id and e.topic in moving)
+        moments = [event.occurred_at or DATED_LATER for event in own]
+        stored = self._beneath.stepped_at(aggregate, step)
+        return max((*moments, *(() if stored is None else (stored,))), default=None)
 
     def newest(self, customer_ids: Sequence[UUID], topics: Sequence[str]) -> Iterator[Event]:
         """Of what is stored already; nobody asks for more in a batch."""

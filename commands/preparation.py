@@ -32,6 +32,7 @@ from commands.ports import (
 )
 from commands.repository import Repository
 from commands.requests import IMPORT, POLICY, Caller, Request
+from commands.steps import require_in_order
 
 
 @dataclass(slots=True)
@@ -104,6 +105,8 @@ class Preparation:
             raise CustomerMerged(into_id=str(survivor)) from None
         touched = [aggregate, *children]
         self._check_reasons(touched, request, caller)
+        if not is_import:
+            require_in_order(touched, meta.occurred_at, self._repository, offline=offline)
         self._check_vacant(touched, offline)
         return self._unit(request, caller, touched, before, held, uses, offline)
 

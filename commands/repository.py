@@ -86,6 +86,13 @@ class Repository:
         """What has happened to the record, as it was recorded, from the log."""
         return self._codec.read_all(self._log.stream(id))
 
+    def stepped_at(self, aggregate: Aggregate, step: str) -> datetime | None:
+        """When what moved the record's state of this name last happened, from the log."""
+        moving = moving_topics(type(aggregate), step)
+        stored = [event for event in self._log.stream(aggregate.id) if event.topic in moving]
+        events = (e for e in self._codec.read_all(stored) if e.moves(step))
+        return max((event.envelope.occurred_at for event in events), default=None)
+
     def newest(self, customer_ids: Sequence[UUID], topics: Sequence[str]) -> Iterator[Event]:
         """Events of these topics that were recorded of these customers, from the log, what happened
         last first."""
@@ -144,6 +151,11 @@ class Repository:
         """A snapshot does not say of what kind it is; its stream does. Raises NotFound."""
         if self._log.stream(id, after=version - 1, limit=1)[0].kind != kind.KIND:
             raise NotFound(kebab(kind.KIND), id)
+
+
+def moving_topics(kind: type[Aggregate], step: str) -> set[str]:
+    """Topics of events that move, or may move, the state of this name."""
+    return {t for t, e in kind.EVENTS.items() if step == e.STEP or e.CARRIES_STATE}
 
 
 def _of_kind(kind: type[A], aggregate: Aggregate) -> A:
