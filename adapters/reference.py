@@ -45,7 +45,8 @@ def described(annotation: Any) -> str:
     if codes:
         return f"code of `{codes[0].dictionary}`"
     if refs:
-        return "id of a " + " or ".join(kebab(k).replace("-", " ") for k in refs[0].kinds)
+        kinds = " or ".join(kebab(k).replace("-", " ") for k in refs[0].kinds)
+        return f"id of {'an' if kinds[0] in 'aeio' else 'a'} {kinds}"  # A user, an opportunity.
     return _described(annotation)
 
 

@@ -36,6 +36,8 @@ class Phrasebook(Protocol):
 
     def value(self, kind: str, field: str, value: Any) -> str | None: ...
 
+    def person(self, name: str | None) -> str | None: ...
+
 
 class Speech:
     """Makes sentences in one language."""
@@ -66,6 +68,7 @@ class Speech:
         elif isinstance(value, UUID):
             kinds = meaning.kinds if isinstance(meaning, Ref) else ()
             found = next(filter(None, [names.record(kind, value) for kind in kinds]), None)
+            found = self._book.person(found)
             found = found or (self._book.writing.unknown if kinds else str(value)[:8])
         return found or self._book.writing.value(value)
 

@@ -17,6 +17,7 @@ from adapters.sentences import Names, Speech
 from aggregates.base import Aggregate, traits
 from aggregates.errors import kebab
 from aggregates.events import Event
+from commands.requests import POLICY
 from projections.base import Row
 
 LANGUAGES = ("zh", "en")
@@ -72,6 +73,11 @@ class Texts:
         """What is wrong with a field."""
         spoken = self.of(language)
         return said(spoken.message(key), spoken.fill(values))
+
+    def actor(self, origin: str, name: str | None, language: str) -> str | None:
+        """Who did something: of policies, the system itself."""
+        spoken = self.of(language)
+        return str(spoken.base["system"]) if origin == POLICY else spoken.person(name)
 
     def label(self, kind: str, field: str | None, language: str) -> str:
         """What a field is called, or without one, a record of this kind."""
@@ -135,6 +141,11 @@ class _Language:
             return str(tree.get("label", kebab(kind)))
         label = tree.get("fields", {}).get(field) or self.base["fields"].get(field)
         return str(label or field)
+
+    def person(self, name: str | None) -> str | None:
+        """What somebody is called; who was there from the start is called in this language."""
+        people: Mapping[str, str] = self.base["people"]
+        return people.get(name, name) if name is not None else None
 
     def value(self, kind: str, field: str, value: Any) -> str | None:
         """The name of a value of a closed list, or of ``true`` and ``false``."""

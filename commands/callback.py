@@ -1,5 +1,6 @@
 """Calling back who complained: a task for it, done with the callback, given up with a reopening."""
 
+import re
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -14,7 +15,9 @@ from commands.base import Changes, Known
 from commands.known import superiors
 from commands.policies import Answer, Ask, whenever
 
-CALL_BACK = "回访 / Callback: "
+CALL_BACK = ("回访：", "Callback: ")
+"""How the task's subject begins, in Chinese and in English."""
+_CHINESE = re.compile("[\u3400-\u9fff]")
 _LONGEST = 300
 
 
@@ -41,7 +44,7 @@ class PlanCallback(Changes[Ticket]):
         if task.version == 0:
             about = {"about": ticket.id, "customer_id": ticket.customer_id, "owner_id": owner_id}
             known = {name: id for name, id in about.items() if id is not None}
-            subject = (CALL_BACK + ticket.subject)[:_LONGEST]
+            subject = callback_subject(ticket.subject)
             task.plan(subject=subject, due_at=self.due_at, **known)
         return [task]
 
@@ -63,6 +66,13 @@ class GiveUpCallback(Changes[Task]):
 
     def handle(self, task: Task, /) -> None:
         task.give_up()
+
+
+def callback_subject(complaint: str) -> str:
+    """What the task is called, in the language in which the complaint was entered: whoever calls
+    back reads that anyhow."""
+    chinese, english = CALL_BACK
+    return ((chinese if _CHINESE.search(complaint) else english) + complaint)[:_LONGEST]
 
 
 def _who_calls(owner_id: UUID | None, known: Known) -> UUID | None:

@@ -14,7 +14,13 @@ from aggregates.task import Task, TaskStatus
 from aggregates.ticket import Ticket
 from aggregates.user import User
 from commands.base import COMMANDS
-from commands.callback import PlanCallback, cancel_callback, complete_callback, plan_callback
+from commands.callback import (
+    PlanCallback,
+    callback_subject,
+    cancel_callback,
+    complete_callback,
+    plan_callback,
+)
 from commands.policies import Ask
 from commands.requests import Caller
 from commands.task import CancelTask, CompleteTask
@@ -62,7 +68,7 @@ def test_a_completed_complaint_requires_a_callback_and_nothing_else_does() -> No
 def test_the_task_is_planned_once_and_only_while_it_is_wanted() -> None:
     wanted = (*HISTORY, SOLVED, REQUIRED)
     planned = Task.Planned(
-        subject="回访 / Callback: 打印机不工作",
+        subject="回访：打印机不工作",
         due_at=DUE,
         about=RECORD,
         customer_id=CUSTOMER,
@@ -157,6 +163,13 @@ def world(database_url: str) -> Iterator[Policed]:
         yield world
 
 
+def test_the_task_is_called_in_the_language_of_the_complaint() -> None:
+    assert callback_subject("打印机不工作") == "回访：打印机不工作"
+    assert callback_subject("HP 打印机") == "回访：HP 打印机"
+    assert callback_subject("The printer is broken") == "Callback: The printer is broken"
+    assert len(callback_subject("x" * 300)) == 300
+
+
 def complained(world: Policed, **more: Any) -> UUID:
     """A complaint that was completed."""
     ticket = started(world, **more)
@@ -185,7 +198,7 @@ def test_the_task_is_the_owners_and_done_when_the_customer_was_reached(world: Po
     completed_at = world.side.log.stream(ticket)[2].occurred_at
     assert task.due_at == completed_at + timedelta(days=2)
     assert (task.owner_id, task.about) == (LOCAL, ticket)
-    assert task.subject.startswith("回访 / Callback: 很长")
+    assert task.subject.startswith("回访：很长")
     world.side.do(RecordTicketCallback(reached=False), ticket)
     world.settle()
     assert task_of(world, ticket).status == TaskStatus.PLANNED

@@ -84,6 +84,19 @@ def test_problems_and_messages_say_what_they_know() -> None:
     assert TEXTS.message("code-unknown", "en", code="x") == "there is no code “x”"
 
 
+def test_who_did_something_is_said_in_the_language_of_who_reads() -> None:
+    told = {
+        (origin, name): tuple(TEXTS.actor(origin, name, language) for language in ("zh", "en"))
+        for origin, name in (("policy", "Local user"), ("import", "Local user"), ("api", "李雷"))
+    }
+    assert told == {
+        ("policy", "Local user"): ("系统", "Backstory"),
+        ("import", "Local user"): ("本机用户", "Local user"),
+        ("api", "李雷"): ("李雷", "李雷"),
+    }
+    assert TEXTS.actor("api", None, "zh") is None
+
+
 def test_what_is_not_worded_is_still_answered() -> None:
     assert TEXTS.problem("some-new-rule", "en")[0] == "The request was refused"
     assert TEXTS.message("some-new-key", "zh") == "值无效"

@@ -1,16 +1,18 @@
 """What an export says in a language: labels over columns, names in place of codes and ids."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
-from adapters.exporting.columns import ExportColumn
+from adapters.exporting.columns import ExportColumn, open_fields
 from adapters.meanings import meanings
 from adapters.names import Names, NamesThen
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
 from adapters.records import Records
 from adapters.texts import Texts
+from aggregates.base import Aggregate
+from aggregates.errors import kebab
 from aggregates.values import Code, Ref
 from projections.base import Projection
 
@@ -30,6 +32,11 @@ class Spoken:
         self._kind, self._language = projection.kind, language
         self._book = texts.of(language)
         self._meanings = meanings(self._kind)
+        self._open = frozenset(open_fields(projection.row))
+        """Fields whose parts are called as their keys: they are the organisation's own."""
+        fields = projection.row.fields.items()
+        self._claims = {n for n, of in fields if of is bool or bool in get_args(of)}
+        self._kinds = {kebab(kind): kind for kind in Aggregate.registry}
         self._asking = (reader, records, scope)
 
     def header(self, columns: Sequence[ExportColumn]) -> list[str]:
@@ -60,6 +67,8 @@ class Spoken:
         if not column.part:
             return self._book.label(self._kind, column.field)
         whole = self._book.label(self._kind, column.field)
+        if column.field in self._open:
+            return self._book.writing.pair(whole, column.part)
         own = self._book.label(self._kind, column.name)
         if own != column.name:
             return own
@@ -67,21 +76,36 @@ class Spoken:
         return self._book.writing.pair(whole, part)
 
     def _has_names(self, column: ExportColumn) -> bool:
-        is_closed = column.field in self._book.aggregate(self._kind).get("values", {})
-        return not column.part and (
-            is_closed or column.field in self._meanings or column.field == "incomplete"
-        )
+        if column.part:
+            return column.field in self._open
+        named = self._book.aggregate(self._kind).get("values", {}).keys() | self._meanings.keys()
+        return column.field in named | self._claims | {"incomplete", "about_kind"}
 
     def _named(self, field: str, value: Any, names: NamesThen) -> Any:
         if isinstance(value, list):
             return [self._named(field, v, names) for v in value]
+        if isinstance(value, bool):
+            return self._book.writing.value(value)
+        if field in self._open or value is None:
+            return value
         if field == "incomplete":
             return self._book.label(self._kind, value)
+        if field == "about_kind":
+            return (
+                capital(self._book.label(self._kinds[value], None))
+                if value in self._kinds
+                else value
+            )
         meaning = self._meanings.get(field)
         found: str | None = None
         if isinstance(meaning, Code) and isinstance(value, str):
             found = names.code(meaning.dictionary, value, self._language)
         elif isinstance(meaning, Ref) and isinstance(value, UUID):
             known = [names.record(kind, value) for kind in meaning.kinds]  # each is to be asked
-            found = next(filter(None, known), None)
-        return found or self._book.value(self._kind, field, value) or value
+            found = self._book.person(next(filter(None, known), None))
+        return found or capital(self._book.value(self._kind, field, value)) or value
+
+
+def capital(text: str | None) -> str | None:
+    """The text as it stands for itself, not in a sentence."""
+    return text and text[:1].upper() + text[1:]

@@ -150,6 +150,7 @@ def item(texts: Texts, step: Step, language: str, names: Names, moment: Moment) 
     event, before, after = step
     envelope = event.envelope
     then = names.at(envelope, moment)
+    name = texts.actor(envelope.origin, then.record("User", envelope.actor), language)
     return {
         "event_id": envelope.event_id,
         "event": event.TOPIC,
@@ -157,7 +158,7 @@ def item(texts: Texts, step: Step, language: str, names: Names, moment: Moment) 
         "version": envelope.version,
         "recorded_at": answers.value(envelope.recorded_at),
         "occurred_at": answers.value(envelope.occurred_at),
-        "actor": {"id": envelope.actor, "name": then.record("User", envelope.actor)},
+        "actor": {"id": envelope.actor, "name": name},
         "origin": envelope.origin,
         "reason": envelope.reason,
         "changes": changes(before, after),

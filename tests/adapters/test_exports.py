@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -35,6 +36,8 @@ from tests.importing import counts, imported, opened, rows
 from tests.service import database
 
 BOM = "\ufeff"
+LABELLED = ("customers", "opportunities", "interactions", "expenses", "comments", "tickets")
+UUIDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-")
 MAPPING = Path(__file__).parents[2] / "docs" / "mappings" / "exported-customers.toml"
 
 
@@ -158,6 +161,49 @@ def test_labels_are_for_people(parts: Served, client: httpx.Client) -> None:
             assert len(labels) == len(set(labels)), (table, labels)
             unsaid = [label for label in labels if "_" in label]
             assert unsaid == [], (table, language)
+
+
+def test_labels_leave_no_ids_codes_or_claims_for_programs(
+    parts: Served, client: httpx.Client
+) -> None:
+    li = run(parts, "users/add", login="li", name="李雷").id
+    acme = customer(parts, "上海测试有限公司", custom={"since": "2019", "vip": True}).id
+    other = customer(parts, "上海测试分公司").id
+    run(parts, "customers/mark-distinct", acme, other_id=other)
+    run(parts, "customers/record-interaction", acme, channel="call", subject="询价")
+    deal = opportunity(parts, acme, "5").id
+    spent = {"amount": {"amount": "20", "currency": "CNY"}, "purpose": "差旅"}
+    run(parts, "opportunities/record-expense", deal, **spent, spent_on="2026-01-05")
+    opened = {"customer_id": acme, "subject": "漏油", "kind": "complaint", "priority": "urgent"}
+    ticket = run(parts, "tickets/open", **opened).id
+    run(parts, "tickets/start", ticket)
+    run(parts, "tickets/escalate", ticket, to_id=li)
+    run(parts, "tickets/comment", ticket, text="催过了", internal=True)
+    head = parts.caught_up()
+
+    def said(table: str, language: str) -> dict[str, str]:
+        found = exported(client, f"/v1/{table}.csv", labels=language, after=head, sort="position")
+        for row in found:
+            raw = {n: v for n, v in row.items() if n not in ("标识", "Id") and UUIDS.search(v)}
+            assert raw == {}, (table, language)
+        return found[-1]
+
+    zh = {table: said(table, "zh") for table in LABELLED}
+    en = {table: said(table, "en") for table in LABELLED}
+    of, by = zh["interactions"], en["interactions"]
+    assert (of["记录类别"], of["所属记录"], of["记录人"]) == (
+        "客户",
+        "上海测试有限公司",
+        "本机用户",
+    )
+    assert (of["已更正"], by["Amended"], by["Kind of record"]) == ("否", "no", "Customer")
+    assert (zh["expenses"]["登记人"], zh["comments"]["填写人"]) == ("本机用户", "本机用户")
+    assert (zh["comments"]["仅内部可见"], en["comments"]["For staff only"]) == ("是", "yes")
+    assert (zh["tickets"]["升级给"], en["tickets"]["Priority"]) == ("李雷", "Urgent")
+    assert en["tickets"]["Status"] == "In progress"
+    [first] = exported(client, "/v1/customers.csv", labels="zh", name="上海测试有限公司")
+    assert first["已确认不同的记录"] == "上海测试分公司"
+    assert (first["自定义字段：since"], first["自定义字段：vip"]) == ("2019", "是")
 
 
 def test_filters_sort_moment_and_archive_are_those_of_the_list(

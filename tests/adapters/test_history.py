@@ -171,7 +171,7 @@ def test_every_other_event_is_told(parts: Served, client: httpx.Client) -> None:
         "指定李雷为负责人",
     ]
     assert [i["reason"] for i in customer] == [None, None, "来电更正", *[None] * 4]
-    assert customer[0]["actor"]["name"] == "Local user"
+    assert customer[0]["actor"]["name"] == "本机用户"
     assert customer[0]["origin"] == "api"
     user = told(client, f"/v1/users/{han}/history", "en")
     assert [i["sentence"] for i in user] == [
