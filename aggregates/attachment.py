@@ -1,41 +1,28 @@
 """Attachments: files attached to the record they concern, or to one of its interactions."""
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
-from pydantic_core import PydanticCustomError
 
 from aggregates.base import Mark, Trait, derived
 from aggregates.errors import Rejected
 from aggregates.events import PartEvent
 from aggregates.interaction import NoSuchInteraction
-from aggregates.values import FreeText, Personal, Value, not_blank
+from aggregates.values import FreeText, Personal, Value, line
 
 MOST_ATTACHMENTS = 1_000
 """Of one record."""
 CONTENTS = "content"
 """Scope of the marks by which it is known that a content is attached."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
 
 class NoSuchAttachment(Rejected):
     """The record has no such attachment, or it was detached."""
 
 
-def one_line(text: str) -> str:
-    """The text itself; refused with control characters, line ends among them."""
-    if _CONTROL.search(text):
-        raise PydanticCustomError("file-name", "must be a file's name, in one line")
-    return text
-
-
-FileName = Annotated[
-    str, StringConstraints(max_length=255), AfterValidator(not_blank), AfterValidator(one_line)
-]
+FileName = Annotated[str, StringConstraints(max_length=255), AfterValidator(line)]
 """As it was given, whatever it looks like: it is never a path of ours."""
 MediaType = Annotated[str, StringConstraints(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]{0,99}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

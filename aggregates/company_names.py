@@ -10,6 +10,8 @@ the Chinese ones; ISO 20275 abbreviations for the others.
 import re
 import unicodedata
 
+from aggregates.values import shows
+
 _LATIN = re.compile(
     r"(?:(?<=[\s.,()])|(?<=[^\x00-\x7f]))"  # a form is a word: Visa ends in no S.A.
     r"(?:(?:company|co)[\s.,]*(?:limited|ltd)|limited|ltd|incorporated|inc|corporation|corp"
@@ -28,9 +30,12 @@ _CHINESE = (
     *("(有限合伙)", "(普通合伙)", "(特殊普通合伙)", "有限合伙", "普通合伙"),
 )
 _BRANCHES = ("分公司", "子公司")
+_FORMS_ALONE = frozenset(
+    (*(f.strip("()") for f in _CHINESE), *_BRANCHES, "有限责任公司", "有限", "股份公司")
+)
 _BRACKETS = str.maketrans("[{<【〔〈《", "(((((((") | str.maketrans("]}>】〕〉》", ")))))))")
-_NOISE = re.compile(r"[\s.,。\u00ad\u200b-\u200f\u2060\ufeff]+")
-"""What spells nothing: spaces, stops, and signs that cannot be seen."""
+_NOISE = re.compile(r"[\s.,。]+")
+"""What spells nothing: spaces and stops."""
 
 
 def canonical(name: str) -> str:
@@ -49,9 +54,24 @@ def has_legal_form(name: str) -> bool:
     return _parts(name)[1] != ""
 
 
+def names_nothing(name: str) -> bool:
+    """Whether there is nothing but a legal form, punctuation and what cannot be seen."""
+    spelled = _spelled(name)
+    latin = _LATIN.search(" " + spelled)
+    rest = _NOISE.sub("", spelled if latin is None else spelled[: max(0, latin.start() - 1)])
+    rest = "".join(c for c in rest if unicodedata.category(c)[0] in "LNS")
+    return rest in _FORMS_ALONE or not rest
+
+
+def _spelled(name: str) -> str:
+    """Without width, case and what cannot be seen; unless then nothing is left."""
+    folded = unicodedata.normalize("NFKC", name).casefold().translate(_BRACKETS)
+    return "".join(c for c in folded if c.isspace() or shows(c)) or folded
+
+
 def _parts(name: str) -> tuple[str, str]:
     """The canonical name as body and legal form; a Latin form keeps a space before it."""
-    folded = unicodedata.normalize("NFKC", name).casefold().translate(_BRACKETS)
+    folded = _spelled(name)
     latin = _LATIN.search(folded)
     if latin is not None and (body := _NOISE.sub("", folded[: latin.start()])):
         form = _NOISE.sub("", latin[0])

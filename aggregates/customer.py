@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
+
 from aggregates.archive import Archivable
 from aggregates.attachment import Attachable
 from aggregates.base import Aggregate, Mark, Reservation
-from aggregates.company_names import canonical, has_legal_form, stem
+from aggregates.company_names import canonical, has_legal_form, names_nothing, stem
 from aggregates.distinct import Distinguishable
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
@@ -40,6 +43,17 @@ class DuplicateCustomerName(Rejected):
 
 class ShortName(Rejected):
     """A customer whose full legal name begins with this short name exists already."""
+
+
+def naming(name: str) -> str:
+    """The name itself; refused where it tells nobody from another."""
+    if names_nothing(name):
+        raise PydanticCustomError("names-nothing", "must be more than a legal form")
+    return name
+
+
+CompanyName = Annotated[Text, AfterValidator(naming)]
+"""A full legal name."""
 
 
 class CustomerDetails(Value):
@@ -89,14 +103,14 @@ class Customer(
     owner_id: UUID | None = None
 
     class Registered(CustomerDetails, Created):
-        name: Text
+        name: CompanyName
         type: CodeText | None = None
         tags: Tags = ()
         owner_id: UUID | None = None
 
     class DetailsChanged(CustomerDetails, Event):
         REASON_FOR = frozenset({"needs"})
-        name: Text | None = None
+        name: CompanyName | None = None
 
     class Classified(Event):
         type: CodeText | None = None

@@ -23,10 +23,16 @@ _EXTENSION = re.compile("转|轉|分机|分機")
 _HYPHENED = re.compile(r"(.*\d\D*)[-‐-―]\s*(\d{1,6})\s*", re.ASCII | re.DOTALL)
 
 
+def _plain(text: str) -> str:
+    """The text without what is not seen of it: numbers are copied with signs of direction."""
+    seen = (c for c in text if unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFKC", "".join(seen))
+
+
 @lru_cache(20_000)
 def known(text: str) -> PhoneNumber | None:
     """The number that is entered, if a numbering plan has it."""
-    plain = unicodedata.normalize("NFKC", text)
+    plain = _plain(text)
     number = written(plain)
     if number is not None and is_valid_number(number):
         return number
@@ -40,7 +46,7 @@ def known(text: str) -> PhoneNumber | None:
 
 def written(text: str) -> PhoneNumber | None:
     """The number that is written there, whether or not anybody can have it."""
-    text = _EXTENSION.sub(" ext. ", unicodedata.normalize("NFKC", text))
+    text = _EXTENSION.sub(" ext. ", _plain(text))
     if _BEGINS.match(text) is None:
         return None
     try:

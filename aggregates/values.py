@@ -4,6 +4,7 @@ A text is kept byte for byte or refused: nothing is trimmed, folded or repaired 
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -87,20 +88,48 @@ def storable(text: str) -> str:
     return text
 
 
+_SHOWS_NOTHING = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+"""What shows nothing although its category is another: Default_Ignorable_Code_Point of Unicode, and
+Braille without dots."""
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""Categories of what shows nothing by itself: controls, formats, line ends, spaces."""
+
+
+def shows(character: str) -> bool:
+    """Whether the character alone can be seen."""
+    return unicodedata.category(character) not in _UNSEEN and not _SHOWS_NOTHING.match(character)
+
+
 def not_blank(text: str) -> str:
     """The text itself; refused where it shows nothing."""
-    if not text.strip():
+    if not any(map(shows, storable(text))):
         raise PydanticCustomError("blank", "must not be blank")
-    return storable(text)
+    return text
 
 
-Text = Annotated[str, StringConstraints(max_length=300), AfterValidator(not_blank)]
+_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def line(text: str) -> str:
+    """The text itself; refused where it shows nothing, or has control characters or line ends.
+
+    Joiners and signs of direction are part of what people write, and stay.
+    """
+    if _NO_LINE.search(not_blank(text)):
+        raise PydanticCustomError("line", "must be one line without control characters")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=300), AfterValidator(line)]
 """One line: a name, a title, a subject."""
 LongText = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(not_blank)]
 """Free text in paragraphs."""
 FreeText = Annotated[LongText, Personal("customer")]
 """Free text about a customer: may name persons, so it is sealed with the customer's key."""
-Tag = Annotated[str, StringConstraints(max_length=60), AfterValidator(not_blank)]
+Tag = Annotated[str, StringConstraints(max_length=60), AfterValidator(line)]
 MOST_TAGS = 100
 Tags = Annotated[tuple[Tag, ...], Field(max_length=MOST_TAGS)]
 CodeText = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,59}$")]
@@ -211,7 +240,7 @@ class Money(Value):
 
 def valid_phone(text: str) -> str:
     """The text as entered; refused where it is no number of any region's numbering plan."""
-    if phones.known(storable(text)) is None:
+    if _NO_LINE.search(storable(text)) or phones.known(text) is None:
         raise PydanticCustomError("phone", "is not a valid phone number")
     return text
 
@@ -236,7 +265,7 @@ class ExternalId(Value):
     """How another system calls the record; unique per system among records of a kind."""
 
     system: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,59}$")]
-    id: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(not_blank)]
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(line)]
 
 
 Scalar = (

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from aggregates.base import Aggregate, derived
 from aggregates.contact import Contact, ContactDetails
-from aggregates.customer import Customer, CustomerDetails
-from aggregates.values import Code, CodeText, Ref, Tags, Text, left_out
+from aggregates.customer import CompanyName, Customer, CustomerDetails
+from aggregates.values import Code, CodeText, Ref, Tags, left_out
 from commands.base import Changes, Creates
 from commands.tag import Tag, Untag
 
@@ -20,7 +20,7 @@ GradeCode = Annotated[CodeText, Code("grade")]
 class RegisterCustomer(CustomerDetails, Creates[Customer]):
     """Enter a customer under its full legal name, with its first contact."""
 
-    name: Text
+    name: CompanyName
     industry: IndustryCode
     source: SourceCode
     primary_contact: ContactDetails
@@ -45,7 +45,7 @@ class ChangeCustomerDetails(CustomerDetails, Changes[Customer]):
     """Correct or complete what is known of a customer."""
 
     MERGES = True
-    name: Text = left_out()
+    name: CompanyName = left_out()
     industry: IndustryCode = left_out()
     source: SourceCode = left_out()
     confirm_distinct: bool = False

@@ -12,13 +12,14 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, StringConstraints
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
-from aggregates.attachment import one_line
 from aggregates.values import (
     MINOR_UNITS,
     Code,
     Money,
     Ref,
+    line,
     not_blank,
     valid_email,
     valid_phone,
@@ -27,7 +28,7 @@ from aggregates.values import (
 PHONES = ("13812345678", "+86 138 1234 5678", "021-58881234", "+1 202 555 0143", "+81 90-1234-5678")
 EMAILS = ("a@example.cn", "fang.wang+crm@mail.example.com", "王芳@例子.公司")
 CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
-LINE_CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"])
+LINE_CHARACTERS = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"])
 Strategy = st.SearchStrategy[Any]
 
 
@@ -120,10 +121,18 @@ def _texts(world: World, metadata: tuple[Any, ...]) -> Strategy:
         return st.sampled_from(EMAILS)
     if patterns:
         return st.from_regex(patterns[0], fullmatch=True).filter(lambda t: "\n" not in t)
-    texts = st.text(CHARACTERS, max_size=30)
-    if one_line in checks:
-        texts = st.text(LINE_CHARACTERS, max_size=30)
-    return texts.filter(lambda t: t.strip() != "") if not_blank in checks else texts
+    is_line, may_be_empty = line in checks, not {line, not_blank} & {*checks}
+    characters = LINE_CHARACTERS if is_line else CHARACTERS
+    texts = st.text(characters, min_size=0 if may_be_empty else 1, max_size=30)
+    return texts.filter(lambda text: all(_passes(check, text) for check in checks))
+
+
+def _passes(check: Any, text: str) -> bool:
+    try:
+        check(text)
+    except PydanticCustomError:
+        return False
+    return True
 
 
 def monies() -> Strategy:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregates.company_names import canonical, has_legal_form, stem
+from aggregates.company_names import canonical, has_legal_form, names_nothing, stem
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "company-names-cn"
 
@@ -16,6 +16,10 @@ SAME = [
     ("上海晨光电子有限公司", "上海 晨光电子　有限公司"),
     ("上海晨光电子有限公司", "上海晨光电子有限公司。"),
     ("上海晨光电子有限公司", "上海晨光\u200b电子有限公司"),
+    *(
+        ("上海晨光电子有限公司", f"上海晨光电子有限公司{c}")
+        for c in "\u202c\u2069\u061c\u2028\ufe0f\u3164"
+    ),
     ("华为技术(中国)有限公司", "华为技术（中国）有限公司"),
     ("华为技术(中国)有限公司", "华为技术【中国】有限公司"),
     ("华为技术(中国)有限公司", "华为技术 〔中国〕 有限责任公司"),
@@ -100,6 +104,32 @@ def test_the_stem_is_the_name_without_its_form(name: str, short: str) -> None:
 def test_what_only_ends_like_a_form_is_none(name: str) -> None:
     assert stem(name) == canonical(name) != ""
     assert not has_legal_form(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "公司",
+            "有限公司",
+            "（有限公司）",
+            "有限责任公司",
+            "分公司",
+            "(有限合伙)",
+            "集团股份有限公司。",
+        ),
+        *("、、", "...", "Ltd", "Co., Ltd.", "\u202c公司", "-"),
+    ],
+)
+def test_a_legal_form_and_punctuation_name_nobody(name: str) -> None:
+    assert names_nothing(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["晨", "7", "🍎", "晨公司", "A Ltd", "X.", "Visa", "Salt", "公司A"]
+)
+def test_whatever_else_is_a_name(name: str) -> None:
+    assert not names_nothing(name)
 
 
 def test_a_branch_is_not_the_short_name_of_its_company() -> None:

@@ -20,6 +20,7 @@ from aggregates.values import (
     Email,
     ExternalId,
     FoundingDate,
+    LongText,
     Money,
     Phone,
     Text,
@@ -204,7 +205,19 @@ def test_what_is_no_address_is_refused(email: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a", " a ", "上海", "𠮷野家", "e\u0301", "\ufeffa", "a\nb", "x" * 300]
+    "text",
+    [
+        "a",
+        " a ",
+        "上海",
+        "𠮷野家",
+        "e\u0301",
+        "\ufeffa",
+        "👩\u200d🚀",
+        "क्\u200dष",
+        "می\u200cخواهم",
+        "x" * 300,
+    ],
 )
 def test_a_text_is_kept_byte_for_byte(text: str) -> None:
     assert taken(Text, text) == text
@@ -216,6 +229,11 @@ def test_a_text_is_kept_byte_for_byte(text: str) -> None:
         ("", "blank"),
         ("   ", "blank"),
         ("\u3000\u2003\t\n", "blank"),
+        *(
+            (c, "blank")
+            for c in ("\u200b", "\u202c \u200d", "\u2028", "\u3164", "\u2800", "\ufe0f")
+        ),
+        *((f"a{c}b", "line") for c in ("\n", "\r", "\t", "\x1b", "\x85", "\u2028", "\u2029")),
         ("a\x00b", "unstorable"),
         ("x" * 301, "string_too_long"),
         (3, "string_type"),
@@ -223,6 +241,11 @@ def test_a_text_is_kept_byte_for_byte(text: str) -> None:
 )
 def test_a_text_that_shows_nothing_or_cannot_be_stored_is_refused(text: Any, why: str) -> None:
     assert refused(Text, text) == [why]
+
+
+def test_a_text_in_paragraphs_has_line_ends_but_shows_something() -> None:
+    assert taken(LongText, "a\n\tb") == "a\n\tb"
+    assert refused(LongText, "\u200b\n") == ["blank"]
 
 
 @pytest.mark.parametrize("surrogate", ["\ud800", "a\udc00b"])

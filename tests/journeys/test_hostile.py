@@ -224,6 +224,12 @@ def test_what_is_no_json_is_refused(service: Service, body: bytes) -> None:
     ("field", "value"),
     [
         ("name", "a\x00b"),
+        ("name", "有限公司"),
+        ("name", "、、"),
+        ("name", "上海\n晨光有限公司"),
+        ("name", "\u200b"),
+        ("notes", "\u200b"),
+        ("primary_contact", {"name": "\u200b", "phone": "13812345678"}),
         ("notes", "\x00"),
         ("employees", -1),
         ("employees", 10**18),
@@ -273,6 +279,17 @@ def test_absurd_values_are_refused_by_name(service: Service, field: str, value: 
     assert status == 422
     assert named
     assert {name.split(".")[0] for name in named} == {field}
+
+
+def test_a_sign_that_nobody_sees_makes_no_other_customer(service: Service) -> None:
+    first = service.made("customers/register", registering(name="上海无形电子有限公司"))
+    for unseen in "\u202c\u200b\u2066\u061c\u00ad":
+        again = service.post(
+            "customers/register", registering(name=f"上海无形{unseen}电子有限公司")
+        )
+        assert again.status_code == 409, again.text
+        assert again.json()["existing_id"] == first["id"]
+    assert service.customer(phone="\u202d13812345678\u202c", notes="👩\u200d🚀")
 
 
 @pytest.mark.parametrize(
