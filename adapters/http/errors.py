@@ -41,6 +41,12 @@ class MethodNotAllowed(HttpProblem):
     status = 405
 
 
+class NotByUpsert(HttpProblem):
+    """The record is otherwise in fields that an upsert does not change."""
+
+    status = 409
+
+
 class TooLarge(HttpProblem):
     """The body has more bytes than are taken."""
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from adapters.http import bodies, openapi, paths
 from adapters.http.commands import receipt_response
 from adapters.http.context import Context
+from adapters.http.unchanged import require_unchanged
 from aggregates.errors import FieldError, Invalid, Rejected
 from commands.base import COMMANDS, Command
 from commands.requests import Caller, IdempotencyKeyReused, Receipt
@@ -26,6 +27,11 @@ class Upsert:
     plural: str
     creates: type[Command[Any]]
     changes: type[Command[Any]]
+
+    @property
+    def unchanged(self) -> list[str]:
+        """Fields that a record begins with, and that other commands than the details' change."""
+        return [n for n in self.creates.model_fields if n not in self.changes.model_fields]
 
     def check(self, body: dict[str, Any], external: dict[str, str]) -> None:
         """Raise Invalid for what neither command has, or for another id than the address's."""
@@ -85,9 +91,11 @@ def _add_route(
 
 
 def _description(upsert: Upsert) -> str:
-    ignored = [n for n in upsert.creates.model_fields if n not in upsert.changes.model_fields]
-    said = f", so {', '.join(f'`{n}`' for n in ignored)} are not applied then" if ignored else ""
-    return f"Of a record that exists only the details are changed{said}."
+    said = ", ".join(f"`{name}`" for name in upsert.unchanged)
+    return (
+        f"Of a record that exists only the details are changed. Where {said} are given and differ"
+        " from the record, the answer is 409, and says which command changes each."
+    )
 
 
 def _endpoint(context: Context, upsert: Upsert) -> Any:
@@ -118,6 +126,8 @@ async def _carry_out(
                 return created
         try:
             asked = upsert.asked(body, headers, existing)
+            if existing is not None:
+                await asyncio.to_thread(_check_unchanged, context, upsert, body, asked, caller)
             return await context.application.dispatch_async(asked, caller)
         except Rejected:
             if existing is not None or attempt == ATTEMPTS:
@@ -125,6 +135,15 @@ async def _carry_out(
             if await asyncio.to_thread(find, upsert.plural, system, id) is None:
                 raise
     raise AssertionError("unreachable")
+
+
+def _check_unchanged(
+    context: Context, upsert: Upsert, body: dict[str, Any], asked: Asked, caller: Caller
+) -> None:
+    """Raise where the body says what an upsert does not change, unless it was answered before."""
+    given = {name: body[name] for name in upsert.unchanged if name in body}
+    if given and asked.id and context.application.receipt(asked, caller) is None:
+        require_unchanged(context.application.repository, upsert.creates, asked.id, given)
 
 
 def _created(
