@@ -23,6 +23,7 @@ from adapters.http import (
     upserts,
     whole,
 )
+from adapters.http.addresses import Addresses
 from adapters.http.context import Context
 from adapters.http.shortcut import ShortCut
 
@@ -53,6 +54,7 @@ def create_app(backstory: Backstory) -> FastAPI:
     for part in PARTS:
         app.include_router(part.router(context, schemas))
     app.add_middleware(ShortCut, context=context)
+    app.add_middleware(Addresses, context=context)
     openapi.install(app, schemas, wants_keys=backstory.settings.auth == "on")
     docs_page.install(app)
     app.router.on_shutdown.append(context.close)

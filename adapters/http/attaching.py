@@ -17,9 +17,6 @@ from aggregates.base import Aggregate
 from aggregates.errors import FieldError, Invalid
 from commands.base import COMMANDS, Command
 
-GONE = 499
-"""What nobody reads: the sender went away."""
-
 
 def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     """Routes of every command in the registry that takes a file."""
@@ -42,7 +39,7 @@ def _add_route(
         try:
             return await _carry_out(context, uploads, command, request, id)
         except ClientDisconnect:
-            return Response(status_code=GONE)
+            raise  # There is nothing to drain.
         except Exception as error:
             answer = context.problems.response(request, error)  # raised again where it is none
             if not await drained(request, context.settings.attachment_limit):

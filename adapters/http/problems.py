@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from adapters.http import errors as http
 from adapters.records import RecordUnreadable
@@ -18,6 +19,8 @@ from commands.ports import OutcomeUnknown, Overloaded
 from commands.requests import IdempotencyKeyReused
 
 MEDIA_TYPE = "application/problem+json"
+GONE = 499
+"""What nobody reads: the sender went away."""
 TYPE_PREFIX = "/problems/"
 STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (Invalid, 422),
@@ -68,6 +71,9 @@ class Problems:
         ]
 
     def response(self, request: Request, error: Exception) -> Response:
+        """The answer to a request that failed; whatever is no problem of its is raised again."""
+        if isinstance(error, ClientDisconnect):
+            return Response(status_code=GONE)
         language = negotiated(request.headers.get("accept-language"))
         document = self.document(error, language)
         headers = {"Content-Language": language}
@@ -84,7 +90,7 @@ class Problems:
 
         for kind in (
             *(DomainError, http.HttpProblem, HTTPException, RequestValidationError),
-            *(ValidationError, OutcomeUnknown, Overloaded, RecordUnreadable),
+            *(ClientDisconnect, ValidationError, OutcomeUnknown, Overloaded, RecordUnreadable),
             *(psycopg.errors.UndefinedTable, psycopg.OperationalError),
         ):
             app.add_exception_handler(kind, handle)
