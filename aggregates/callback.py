@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.base import Trait, derived
+from aggregates.errors import FieldError, Invalid
 from aggregates.events import Event, said
 from aggregates.values import FreeText, Ref, Text
 
@@ -85,6 +86,8 @@ class CalledBack(Trait):
 
     def record_callback(self, *, reached: bool = True, **told: Any) -> None:
         """Say what came of calling the customer back, in whatever state the record is."""
+        if not reached and told.get("satisfied") is not None:
+            raise Invalid(FieldError("satisfied", "not-reached"))
         if reached:
             told |= said(callback_task_id=self.callback_task_id)
         else:

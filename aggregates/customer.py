@@ -101,6 +101,7 @@ class Customer(
     type: str | None = None
     grade: str | None = None
     owner_id: UUID | None = None
+    parent_id: UUID | None = None
 
     class Registered(CustomerDetails, Created):
         name: CompanyName
@@ -129,9 +130,14 @@ class Customer(
         self.require_full_name(name, confirm_distinct)
         self.record(self.Registered(name=name, **details))
 
-    def change_details(self, *, confirm_distinct: bool = False, **details: Any) -> None:
-        """Correct or complete what is known."""
+    def change_details(
+        self, *, confirm_distinct: bool = False, is_above: bool = False, **details: Any
+    ) -> None:
+        """Correct or complete what is known; ``is_above``: whether the customer is above who is to
+        be its parent."""
         self.require_other_parent(details.get("parent_id"))
+        if is_above:
+            raise Invalid(FieldError("parent_id", "below-it"))
         if details.get("name", self.name) != self.name:
             self.require_full_name(details["name"], confirm_distinct)
         self.record_changes(self.DetailsChanged, **details)

@@ -11,6 +11,8 @@ from aggregates.events import Event
 from aggregates.values import Ref, Value
 
 MOST_LISTED = 1_000
+CORRECTIONS = frozenset({"amend-interaction", "retract-interaction", "detach"})
+"""What a merged one still takes: what was recorded on it stays there, and may have been wrong."""
 
 
 class CustomerMerged(Rejected):
@@ -105,6 +107,6 @@ class Mergeable(Trait):
         super().require_usable(verb)
         if verb == "unmerge":
             self.require(self.merged_into is not None, NotMerged)
-        else:
+        elif verb not in CORRECTIONS:
             into = {"into_id": str(self.merged_into)}
             self.require(self.merged_into is None, CustomerMerged, **into)

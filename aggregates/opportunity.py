@@ -30,8 +30,9 @@ from aggregates.values import (
 SALES = "sales"
 """The pipeline an opportunity is in unless another is named."""
 
-
 Outcome = Literal["open", "won", "lost"]
+CLOSING = ("stage", "is_closed", "won_on", "lost_on", "lost_reason")
+"""State that says whether, and how, it was closed."""
 
 
 class OpportunityClosed(Rejected):
@@ -73,6 +74,7 @@ class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Agg
     owner_id: UUID | None = None
     is_closed: bool = False
     last_open_stage: str | None = None
+    decision_maker_id: UUID | None = None
     won_on: date | None = None
     lost_on: date | None = None
     lost_reason: str | None = None
@@ -199,6 +201,12 @@ class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Agg
         self.require(self.is_closed, OpportunityOpen)
         assert self.last_open_stage is not None
         self.record(self.Reopened(stage=self.last_open_stage))
+
+    def revert(self, then: Aggregate) -> None:
+        """What was won or lost since can be opened again so, but not won or lost."""
+        is_as_then = all(getattr(then, n) == getattr(self, n) for n in CLOSING)
+        self.require(is_as_then or not getattr(then, "is_closed", False), UseWinOrLose)
+        super().revert(then)
 
     def record_status(self, stage: CodeEntry, **said: Any) -> None:
         """Take over what another system says, whatever was before."""

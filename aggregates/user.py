@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import StringConstraints
 
 from aggregates.base import Aggregate, Reservation
-from aggregates.errors import Rejected
+from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
 from aggregates.values import ExternalId, Personal, Ref, Text, Value
 
@@ -29,10 +29,6 @@ class ApiKeyNameTaken(Rejected):
 
 class NoSuchApiKey(Rejected):
     """The user has no API key of this name."""
-
-
-class SuperiorCycle(Rejected):
-    """Nobody is their own superior."""
 
 
 class UserDetails(Value):
@@ -76,9 +72,13 @@ class User(Aggregate):
     def add(self, login: str, name: str, **details: Any) -> None:
         self.record(self.Added(login=login, name=name, **details))
 
-    def change_details(self, **details: Any) -> None:
+    def change_details(self, *, is_above: bool = False, **details: Any) -> None:
+        """``is_above``: whether the user is above who is to be the superior."""
         self.require(self.is_active, UserDisabled)
-        self.require(details.get("superior_id") != self.id, SuperiorCycle)
+        if details.get("superior_id") == self.id:
+            raise Invalid(FieldError("superior_id", "itself"))
+        if is_above:
+            raise Invalid(FieldError("superior_id", "below-it"))
         self.record_changes(self.DetailsChanged, **details)
 
     def disable(self) -> None:

@@ -36,6 +36,10 @@ class Known(Protocol):
         """The record as it was at a version. Raises NotFound."""
         ...
 
+    def is_retired(self, dictionary: str, code: str) -> bool:
+        """Whether the dictionary's entry of this code is retired, or is there no more."""
+        ...
+
     def events(self, id: UUID) -> Sequence[Event]:
         """What has happened to the record, as it was recorded."""
         ...

@@ -4,8 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from aggregates.comment import Commentable
+from aggregates.contact import Contact
 from aggregates.values import FreeText, Ref
-from commands.base import Changes
+from commands.base import Changes, Known
+from commands.known import require_theirs
 
 NOT_YET = UUID(int=0)
 
@@ -19,6 +21,10 @@ class Comment(Changes[Commentable]):
     """Whether only staff may read it."""
     author_id: Annotated[UUID, Ref("Contact")] | None = None
     """The contact who wrote it; None: one of us."""
+
+    def gather(self, record: Commentable, known: Known, /) -> None:
+        named = [] if self.author_id is None else [("author_id", Contact, self.author_id)]
+        require_theirs(record.root_customer_id, named, known)
 
     def handle(self, record: Commentable, /) -> None:
         record.say(**self.given())

@@ -1,14 +1,16 @@
 """What may be asked of customers."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.base import Aggregate, derived
 from aggregates.contact import Contact, ContactDetails
 from aggregates.customer import CompanyName, Customer, CustomerDetails
 from aggregates.values import Code, CodeText, Ref, Tags, left_out
-from commands.base import Changes, Creates
+from commands.base import Changes, Creates, Known
+from commands.known import parents, survivor
+from commands.revert import Revert
 from commands.tag import Tag, Untag
 
 IndustryCode = Annotated[CodeText, Code("industry")]
@@ -51,9 +53,34 @@ class ChangeCustomerDetails(CustomerDetails, Changes[Customer]):
     confirm_distinct: bool = False
     """Rename although the new name looks like the short form of another customer's."""
 
+    def gather(self, customer: Customer, known: Known, /) -> bool:
+        return self.parent_id != customer.parent_id and is_above(customer, self.parent_id, known)
+
     def handle(self, customer: Customer, /) -> None:
         details = self.given("confirm_distinct")
-        customer.change_details(confirm_distinct=self.confirm_distinct, **details)
+        checked = {"confirm_distinct": self.confirm_distinct, "is_above": self.gathered}
+        customer.change_details(**checked, **details)
+
+
+class RevertCustomer(Revert, of=Customer):
+    """Make a customer what it was at an earlier version, as a new event.
+
+    A parent company that has become a subsidiary is not given back.
+    """
+
+    def gather(self, customer: Customer, known: Known, /) -> Any:  # type: ignore[override]
+        then: Any = super().gather(customer, known)
+        if then.parent_id != customer.parent_id and is_above(customer, then.parent_id, known):
+            then.parent_id = customer.parent_id
+        return then
+
+
+def is_above(customer: Customer, parent_id: UUID | None, known: Known) -> bool:
+    """Whether a customer, or who goes on for it, is above who is to be its parent, or is it."""
+    if parent_id is None:
+        return False
+    own = survivor(known, Customer, customer.id)
+    return own == survivor(known, Customer, parent_id) or own in parents(parent_id, known)
 
 
 class ClassifyCustomer(Changes[Customer]):

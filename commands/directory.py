@@ -68,6 +68,12 @@ class Directory:
             return None
         return entry
 
+    def is_retired(self, dictionary: str, code: str, *, offline: bool, fresh: bool) -> bool:
+        """Whether the dictionary's entry of this code is retired, or is there no more."""
+        max_age = 0.0 if fresh else REFERENCE_SECONDS
+        entry = self.entry(dictionary, code, max_age, offline)
+        return entry is None or entry.is_retired
+
     def is_used(self, entry: DictionaryEntry, offline: bool) -> bool:
         """Whether some record has named the entry before."""
         if entry.id in self._used:

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from aggregates.base import Aggregate
 from aggregates.customer import Customer
+from aggregates.errors import FieldError, Invalid
 from aggregates.merge import Made, Mergeable
 from aggregates.values import Ref
 from commands.base import Changes, Known
+from commands.known import parents
 
 
 class MergeCustomer(Changes[Customer]):
@@ -17,7 +19,12 @@ class MergeCustomer(Changes[Customer]):
     into_id: Annotated[UUID, Ref("Customer")]
 
     def gather(self, customer: Customer, known: Known, /) -> Customer:
-        return customer if self.into_id == customer.id else known.get(Customer, self.into_id)
+        if self.into_id == customer.id:
+            return customer
+        above = {i: parents(i, known) for i in (customer.id, self.into_id)}
+        if self.into_id in above[customer.id] or customer.id in above[self.into_id]:
+            raise Invalid(FieldError("into_id", "parent-or-subsidiary"))
+        return known.get(Customer, self.into_id)
 
     def handle(self, customer: Customer, /) -> list[Aggregate]:
         customer.merge(self.gathered)

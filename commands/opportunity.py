@@ -3,11 +3,21 @@
 from typing import Annotated
 from uuid import UUID
 
+from aggregates.contact import Contact
 from aggregates.opportunity import SALES, Opportunity, OpportunityDetails
 from aggregates.values import BusinessDate, Code, CodeText, FreeText, Money, Ref, Text, left_out
-from commands.base import Changes, Creates
+from commands.base import Changes, Creates, Known
+from commands.known import require_theirs
 
 StageCode = Annotated[CodeText, Code("stage")]
+
+
+def require_their_decision_maker(
+    contact_id: UUID | None, customer_id: UUID | None, known: Known
+) -> None:
+    """Refuse who decides for another customer."""
+    named = [] if contact_id is None else [("decision_maker_id", Contact, contact_id)]
+    require_theirs(customer_id, named, known)
 
 
 class OpenOpportunity(OpportunityDetails, Creates[Opportunity]):
@@ -20,6 +30,9 @@ class OpenOpportunity(OpportunityDetails, Creates[Opportunity]):
     stage: StageCode = "lead"
     expected_close_on: BusinessDate | None = None
     owner_id: Annotated[UUID, Ref("User")] | None = None
+
+    def gather(self, opportunity: Opportunity, known: Known, /) -> None:
+        require_their_decision_maker(self.decision_maker_id, self.customer_id, known)
 
     def handle(self, opportunity: Opportunity, /) -> None:
         details = self.given("stage", "pipeline")
@@ -118,6 +131,11 @@ class ChangeOpportunityDetails(OpportunityDetails, Changes[Opportunity]):
 
     MERGES = True
     title: Text = left_out()
+
+    def gather(self, opportunity: Opportunity, known: Known, /) -> None:
+        if self.decision_maker_id != opportunity.decision_maker_id:
+            customer_id = opportunity.customer_id
+            require_their_decision_maker(self.decision_maker_id, customer_id, known)
 
     def handle(self, opportunity: Opportunity, /) -> None:
         opportunity.change_details(**self.given())

@@ -97,7 +97,7 @@ class Preparation:
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
         is_import = caller.origin == IMPORT
         knows = {"fresh": fresh, "offline": offline, "is_import": is_import}
-        known = Knowledge(self._repository, self._number, **knows)
+        known = Knowledge(self._repository, self._number, self.directory, **knows)
         try:
             children = handled(command, aggregate, known)
         except CustomerMerged as refusal:
@@ -169,7 +169,7 @@ class Preparation:
 
     def survivor(self, kind: type[Aggregate], id: UUID) -> UUID:
         """Who goes on for a record: itself, or whoever it was merged into in the end."""
-        return survivor(Knowledge(self._repository, self._number), kind, id)
+        return survivor(Knowledge(self._repository, self._number, self.directory), kind, id)
 
     # The unit
 

@@ -1,5 +1,6 @@
 """What may be asked of every record that can be made what it was."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Annotated
 from uuid import UUID
@@ -9,8 +10,8 @@ from pydantic import Field
 from aggregates.base import Aggregate
 from aggregates.errors import NotFound
 from aggregates.revert import Revertible
-from aggregates.values import Ref
-from commands.base import COMMANDS, Changes, Known
+from aggregates.values import Code, Ref
+from commands.base import COMMANDS, Changes, Known, Marked
 
 
 class Revert(Changes[Revertible]):
@@ -20,11 +21,15 @@ class Revert(Changes[Revertible]):
     to_version: Annotated[int, Field(ge=1, le=2**53)]
 
     def gather(self, record: Revertible, known: Known, /) -> Aggregate:
-        """What it was; but what it referred to then and is out of use now, it is not given back."""
+        """What it was; but what it named then and is out of use now, it is not given back."""
         then = known.at(type(record), record.id, self.to_version)
         for name, ref in references(type(record)).items():
             was, now = getattr(then, name, None), getattr(record, name, None)
             if was not in (None, now) and not is_in_use(ref, was, known):
+                setattr(then, name, now)
+        for name, code in codes(type(record)).items():
+            was, now = getattr(then, name, None), getattr(record, name, None)
+            if was not in (None, now) and known.is_retired(code.dictionary, was):
                 setattr(then, name, now)
         return then
 
@@ -34,13 +39,21 @@ class Revert(Changes[Revertible]):
 
 def references(kind: type[Revertible]) -> dict[str, Ref]:
     """Field → what it may refer to, of the fields that a revert gives back, as commands say it."""
-    return {
-        marked.name: marked.marker
-        for command in COMMANDS.values()
-        if command.AGGREGATE is kind
-        for marked in command.marked()
-        if isinstance(marked.marker, Ref) and marked.name in kind.Reverted.model_fields
-    }
+    return {m.name: m.marker for m in _given_back(kind) if isinstance(m.marker, Ref)}
+
+
+def codes(kind: type[Revertible]) -> dict[str, Code]:
+    """Field → whose dictionary's entry it names. Where a record stands is no such value: as a
+    reopening does, a revert gives back a stage that is retired by now."""
+    steps = {event.STEP for event in kind.EVENTS.values()}
+    coded = (m for m in _given_back(kind) if m.name not in steps)
+    return {m.name: m.marker for m in coded if isinstance(m.marker, Code)}
+
+
+def _given_back(kind: type[Revertible]) -> Iterator[Marked]:
+    for command in COMMANDS.values():
+        if command.AGGREGATE is kind:
+            yield from (m for m in command.marked() if m.name in kind.Reverted.model_fields)
 
 
 def is_in_use(ref: Ref, id: UUID, known: Known) -> bool:

@@ -4,13 +4,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.contact import Contact
-from aggregates.customer import Customer
 from aggregates.ticket import Score, Ticket
 from aggregates.ticket_details import TicketDetails
 from aggregates.ticket_status import Status
 from aggregates.values import Code, CodeText, FreeText, Ref, Text, left_out
 from commands.base import Changes, Command, Creates, Known
-from commands.known import survivor
+from commands.known import is_one
 from commands.revert import Revert
 
 KindCode = Annotated[CodeText, Code("ticket_kind")]
@@ -26,11 +25,6 @@ def is_theirs(command: Command[Ticket], customer_id: UUID | None, known: Known) 
     if contact is None or customer_id is None or known.is_import:
         return True
     return is_one(contact.customer_id, customer_id, known)
-
-
-def is_one(id: UUID | None, other_id: UUID, known: Known) -> bool:
-    """Whether two customers are the same, or were merged into the same."""
-    return id is not None and survivor(known, Customer, id) == survivor(known, Customer, other_id)
 
 
 class OpenTicket(TicketDetails, Creates[Ticket]):

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from aggregates.user import KeyDigest, Login, User, UserDetails
 from aggregates.values import Personal, Text, left_out
-from commands.base import Changes, Creates
+from commands.base import Changes, Creates, Known
+from commands.known import above
 
 
 class AddUser(UserDetails, Creates[User]):
@@ -23,8 +24,11 @@ class ChangeUserDetails(UserDetails, Changes[User]):
     MERGES = True
     name: Annotated[Text, Personal()] = left_out()
 
+    def gather(self, user: User, known: Known, /) -> bool:
+        return user.id in above(self.superior_id, known)
+
     def handle(self, user: User, /) -> None:
-        user.change_details(**self.given())
+        user.change_details(is_above=self.gathered, **self.given())
 
 
 class DisableUser(Changes[User]):

@@ -23,28 +23,34 @@ class InteractionRow(Row, table="interactions", details=InteractionDetails):
     retraction_reason: str | None = None
 
 
-interactions = Projection(InteractionRow, Interactive, kind="Interaction")
+interactions = Projection(InteractionRow, Interactive, revision=2, kind="Interaction")
 
 
 @interactions.on(Interactive.InteractionRecorded)
 def recorded(row: InteractionRow, event: Interactive.InteractionRecorded) -> InteractionRow:
     envelope, kind = event.envelope, kebab(event.TOPIC.partition(".")[0])
-    own = {f"{kind}_id": envelope.stream_id} if kind in ("opportunity", "ticket") else {}
-    return row.updated(
+    row = row.updated(
         customer_id=envelope.customer_id,
         about_kind=kind,
         about_id=envelope.stream_id,
         recorded_by=envelope.on_behalf_of or envelope.actor,
-        **own,
     )
+    return on_its_record(row)
 
 
 @interactions.on(Interactive.InteractionAmended)
 def amended(row: InteractionRow, event: Interactive.InteractionAmended) -> InteractionRow:
-    return row.updated(amended=True)
+    return on_its_record(row.updated(amended=True))
 
 
 @interactions.on(Interactive.InteractionRetracted)
 def retracted(row: InteractionRow, event: Interactive.InteractionRetracted) -> InteractionRow:
     at = event.envelope.occurred_at
     return row.updated(withdrawn_at=at, retraction_reason=event.reason)
+
+
+def on_its_record(row: InteractionRow) -> InteractionRow:
+    """What is recorded on an opportunity or a ticket is of that one, whatever was said."""
+    if row.about_kind not in ("opportunity", "ticket"):
+        return row
+    return row.updated(**{f"{row.about_kind}_id": row.about_id})

@@ -92,6 +92,7 @@ class Neighbours:
     def __init__(self, own: Sequence[Event], *others: Aggregate) -> None:
         self._own, self._others = own, {other.id: other for other in others}
         self.made: tuple[Made, ...] = ()
+        self.retired: frozenset[tuple[str, str]] = frozenset()
 
     def get(self, kind: type[A], id: UUID) -> A:
         other = self._others.get(id) or kind(id)
@@ -104,6 +105,9 @@ class Neighbours:
 
     def at(self, kind: type[A], id: UUID, version: int) -> A:
         return kind.replay(id, self._own[:version])
+
+    def is_retired(self, dictionary: str, code: str) -> bool:
+        return (dictionary, code) in self.retired
 
     def events(self, id: UUID) -> Sequence[Event]:
         return [happened(event, version) for version, event in enumerate(self._own, start=1)]

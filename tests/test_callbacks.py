@@ -93,6 +93,8 @@ def test_what_was_never_planned_is_neither_done_nor_given_up() -> None:
 def test_the_callback_is_done_once_somebody_answered() -> None:
     waiting = (*HISTORY, SOLVED, REQUIRED, PLANNED)
     missed = Ticket.CallbackRecorded(reached=False)
+    unheard = RecordTicketCallback(reached=False, satisfied=True)
+    given(*waiting).when(unheard).invalid("satisfied")
     given(*waiting).when(RecordTicketCallback(reached=False)).then(missed).leaves(
         callback_task_id=TASK
     )

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from adapters import registry
+from aggregates.contact import Contact
 from aggregates.events import Event
 from aggregates.opportunity import (
     Opportunity,
@@ -92,7 +93,8 @@ def test_everything_that_is_said_at_the_beginning_is_kept() -> None:
         "amount": cny("1"),
         "stage": "negotiating",
     }
-    given().when(OpenOpportunity(**whole, **said)).then(
+    decides = Contact.replay(UUID(int=9), [Contact.Added(customer_id=CUSTOMER, name="王芳")])
+    given().beside(decides).when(OpenOpportunity(**whole, **said)).then(
         Opportunity.Opened(**whole, pipeline="sales", **said)
     )
 

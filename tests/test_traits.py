@@ -11,7 +11,8 @@ from aggregates.customer import Customer
 from aggregates.errors import Rejected
 from aggregates.interaction import NoSuchInteraction, interaction_id
 from aggregates.merge import CustomerMerged, Made, NotMerged
-from aggregates.opportunity import Opportunity
+from aggregates.opportunity import Opportunity, UseWinOrLose
+from aggregates.ticket import Ticket
 from commands.base import COMMANDS, Changes, Command
 from commands.customer import AssignCustomer, TagCustomer
 from commands.merge import MergeCustomer, UnmergeCustomer
@@ -30,6 +31,11 @@ VISITED = Customer.InteractionRecorded(interaction_id=FIRST, channel="visit", su
 
 def other(*events: Customer.Registered, id: UUID = OTHER) -> Customer:
     return Customer.replay(id, events or (REGISTERED,))
+
+
+def under(parent_id: UUID) -> Customer.Registered:
+    """Registered as the subsidiary of another."""
+    return Customer.Registered(name="云帆分公司有限公司", parent_id=parent_id)
 
 
 def reverted(**values: object) -> Customer.Reverted:
@@ -85,6 +91,36 @@ def test_a_revert_opens_what_was_closed_since() -> None:
     won = given(OPENED, Opportunity.Won(won_on=date(2026, 3, 1), amount=cny("12")))
     outcome = won.when(asked("opportunities/revert", to_version=1))
     outcome.leaves(stage="lead", is_closed=False, won_on=None, amount=cny("10"))
+
+
+def test_a_revert_wins_and_loses_nothing() -> None:
+    """There are commands for it, with rules and a day of their own."""
+    won = Opportunity.Won(won_on=date(2026, 3, 1), amount=cny("12"))
+    history = given(OPENED, won, Opportunity.Reopened(stage="lead"))
+    history.when(asked("opportunities/revert", to_version=2)).rejects(UseWinOrLose)
+    again = Opportunity.Won(won_on=date(2026, 4, 1))
+    twice = given(OPENED, won, Opportunity.Reopened(stage="lead"), again)
+    twice.when(asked("opportunities/revert", to_version=2)).rejects(UseWinOrLose)
+    assigned = given(OPENED, won, Opportunity.Assigned(owner_id=OTHER))
+    assigned.when(asked("opportunities/revert", to_version=2)).leaves(stage="won", owner_id=None)
+
+
+def test_a_revert_gives_back_no_code_that_is_retired() -> None:
+    opened = Ticket.Opened(subject="x", kind="complaint", priority="normal")
+    history = given(opened, Ticket.DetailsChanged(kind="request", subject="y"))
+    revert = asked("tickets/revert", to_version=1)
+    history.when(revert).leaves(kind="complaint", subject="x")
+    history._known.retired = frozenset({("ticket_kind", "complaint")})
+    history.when(revert).leaves(kind="request", subject="x")
+
+
+def test_a_revert_makes_nobody_a_subsidiary_of_itself() -> None:
+    below = under(OTHER)
+    free = Customer.DetailsChanged(parent_id=None, region="华东")
+    history = given(below, free)
+    history.beside(other()).when(asked("customers/revert", to_version=1)).leaves(parent_id=OTHER)
+    turned = history.beside(other(under(RECORD))).when(asked("customers/revert", to_version=1))
+    turned.leaves(parent_id=None, region=None)
 
 
 def test_a_revert_to_what_is_changes_nothing_and_to_no_version_is_invalid() -> None:
@@ -156,6 +192,24 @@ def test_a_merge_into_itself_or_into_one_out_of_use_is_refused() -> None:
 def test_a_merged_one_refuses_and_says_who_goes_on(command: Changes) -> None:
     merged = given(REGISTERED, Customer.Merged(into_id=OTHER)).beside(other())
     merged.when(command).rejects(CustomerMerged, into_id=str(OTHER))
+
+
+def test_what_was_recorded_on_a_merged_one_is_corrected_there() -> None:
+    merged = given(REGISTERED, VISITED, Customer.Merged(into_id=OTHER)).beside(other())
+    id = {"interaction_id": str(FIRST)}
+    amended = Customer.InteractionAmended(interaction_id=FIRST, subject="参观展厅")
+    merged.when(asked("customers/amend-interaction", **id, subject="参观展厅")).then(amended)
+    retracted = Customer.InteractionRetracted(interaction_id=FIRST, reason="记错了")
+    outcome = merged.when(asked("customers/retract-interaction", **id, reason="记错了"))
+    outcome.then(retracted).leaves(merged_into=OTHER)
+    another = asked("customers/record-interaction", channel="call", subject="x")
+    merged.when(another).rejects(CustomerMerged)
+
+
+def test_neither_parent_nor_subsidiary_is_merged_into_the_other() -> None:
+    for own, theirs in ((under(OTHER), REGISTERED), (REGISTERED, under(RECORD))):
+        beside = given(own).beside(other(theirs), Customer.replay(RECORD, [own]))
+        beside.when(MergeCustomer(into_id=OTHER)).invalid("into_id")
 
 
 def test_what_was_made_since_a_merge_is_listed_when_it_is_undone() -> None:

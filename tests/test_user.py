@@ -11,7 +11,6 @@ from aggregates.user import (
     ApiKeyNameTaken,
     LoginTaken,
     NoSuchApiKey,
-    SuperiorCycle,
     User,
     UserDisabled,
 )
@@ -56,7 +55,16 @@ def test_only_details_that_differ_are_recorded() -> None:
 
 
 def test_nobody_is_their_own_superior() -> None:
-    given(ADDED).when(ChangeUserDetails(superior_id=RECORD)).rejects(SuperiorCycle)
+    given(ADDED).when(ChangeUserDetails(superior_id=RECORD)).invalid("superior_id")
+
+
+def test_nobody_is_given_a_superior_who_is_below_them() -> None:
+    below = User.replay(SUPERIOR, [User.Added(login="x", name="x", superior_id=UUID(int=2))])
+    between = User.replay(UUID(int=2), [User.Added(login="y", name="y", superior_id=RECORD)])
+    own = User.replay(RECORD, [ADDED])
+    change = ChangeUserDetails(superior_id=SUPERIOR)
+    given(ADDED).beside(below, between, own).when(change).invalid("superior_id")
+    given(ADDED).beside(below, own).when(change).then(User.DetailsChanged(superior_id=SUPERIOR))
 
 
 def test_a_user_is_disabled_once() -> None:

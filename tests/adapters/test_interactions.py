@@ -204,3 +204,99 @@ def test_what_nobody_would_send_is_answered_all_the_same(service: Service) -> No
     customer = service.customer()
     wrong = got(service, f"customers/{customer}/timeline", 422, cursor=9_999_999)
     assert wrong["errors"][0]["field"] == "cursor"
+
+
+def wrong(service: Service, path: str, body: dict[str, Any]) -> list[str]:
+    """The fields that are refused."""
+    answer = service.post(path, body)
+    assert answer.status_code == 422, answer.text
+    return [error["field"] for error in answer.json()["errors"]]
+
+
+def contact_of(service: Service, customer: str) -> str:
+    return str(service.made("contacts/add", {"customer_id": customer, "name": "王芳"})["id"])
+
+
+def ticket_of(service: Service, customer: str) -> str:
+    asked = {"subject": "x", "kind": "request", "priority": "normal", "customer_id": customer}
+    return str(service.made("tickets/open", asked)["id"])
+
+
+def test_what_is_named_is_the_customers_own(service: Service) -> None:
+    ours, theirs = service.customer(), service.customer()
+    wang, li = contact_of(service, ours), contact_of(service, theirs)
+    path = f"customers/{ours}/record-interaction"
+    for field, value in (
+        ("contact_ids", [wang, li]),
+        ("contact_ids", [wang, wang]),
+        ("ticket_id", ticket_of(service, theirs)),
+        ("opportunity_id", service.opportunity(theirs)),
+    ):
+        assert wrong(service, path, {**VISIT, field: value}) == [field]
+    decided = {"title": "x", "amount": {"amount": "1", "currency": "CNY"}, "customer_id": ours}
+    asked = {**decided, "decision_maker_id": li}
+    assert wrong(service, "opportunities/open", asked) == ["decision_maker_id"]
+    deal = service.opportunity(ours, decision_maker_id=wang)
+    change = f"opportunities/{deal}/change-details"
+    assert wrong(service, change, {"decision_maker_id": li}) == ["decision_maker_id"]
+    service.made(f"contacts/{wang}/move", {"customer_id": theirs})
+    service.made(change, {"decision_maker_id": wang, "summary": "谈妥"})
+    comment = f"tickets/{ticket_of(service, ours)}/comment"
+    assert wrong(service, comment, {"text": "x", "author_id": li}) == ["author_id"]
+    service.made(f"customers/{theirs}/merge", {"into_id": ours})
+    service.made(comment, {"text": "x", "author_id": li})
+    service.made(path, {**VISIT, "contact_ids": [wang, li]})
+
+
+def test_an_interaction_stays_on_the_ticket_it_was_recorded_on(service: Service) -> None:
+    customer = service.customer()
+    ticket, another = ticket_of(service, customer), ticket_of(service, customer)
+    made = service.made(f"tickets/{ticket}/record-interaction", VISIT)
+    [visit] = got(service, "interactions", about_id=ticket, after=made["position"])["items"]
+    amend, id = f"tickets/{ticket}/amend-interaction", {"interaction_id": visit["id"]}
+    for value in (another, None):
+        assert wrong(service, amend, {**id, "ticket_id": value}) == ["ticket_id"]
+    last = service.made(amend, {**id, "ticket_id": ticket, "subject": "参观"})
+    row = got(service, f"interactions/{visit['id']}", after=last["position"])
+    assert (row["ticket_id"], row["subject"]) == (ticket, "参观")
+
+
+def test_whom_one_spoke_with_may_be_with_others_by_now(service: Service) -> None:
+    ours, theirs = service.customer(), service.customer()
+    wang, li = contact_of(service, ours), contact_of(service, ours)
+    path = f"customers/{ours}"
+    made = service.made(f"{path}/record-interaction", {**VISIT, "contact_ids": [wang]})
+    [visit] = got(service, "interactions", about_id=ours, after=made["position"])["items"]
+    service.made(f"contacts/{wang}/move", {"customer_id": theirs})
+    said = {"interaction_id": visit["id"], "contact_ids": [wang, li]}
+    service.made(f"{path}/amend-interaction", said)
+    said["contact_ids"].append(contact_of(service, theirs))
+    assert wrong(service, f"{path}/amend-interaction", said) == ["contact_ids"]
+
+
+def test_what_was_recorded_on_a_merged_one_is_corrected_for_who_goes_on(service: Service) -> None:
+    loser, survivor = service.customer(), service.customer()
+    made = service.made(f"customers/{loser}/record-interaction", VISIT)
+    [visit] = got(service, "interactions", about_id=loser, after=made["position"])["items"]
+    service.made(f"customers/{loser}/merge", {"into_id": survivor})
+    id = {"interaction_id": visit["id"]}
+    service.made(f"customers/{loser}/amend-interaction", {**id, "subject": "参观展厅"})
+    last = service.made(f"customers/{loser}/retract-interaction", {**id, "reason": "误记"})
+    after = {"after": last["position"]}
+    told = [i["event"] for i in got(service, f"customers/{survivor}/timeline", **after)["items"]]
+    assert {"Customer.InteractionAmended", "Customer.InteractionRetracted"} <= set(told)
+    assert got(service, f"customers/{loser}", **after)["merged_into"] == survivor
+
+
+def test_no_customer_is_its_own_subsidiary_be_it_by_a_merge(service: Service) -> None:
+    top, middle, bottom = (service.customer() for _ in range(3))
+    service.made(f"customers/{middle}/change-details", {"parent_id": top})
+    service.made(f"customers/{bottom}/change-details", {"parent_id": middle})
+    assert wrong(service, f"customers/{top}/change-details", {"parent_id": bottom}) == ["parent_id"]
+    assert wrong(service, f"customers/{bottom}/merge", {"into_id": top}) == ["into_id"]
+    assert wrong(service, f"customers/{top}/merge", {"into_id": middle}) == ["into_id"]
+    same = service.customer()
+    service.made(f"customers/{same}/merge", {"into_id": bottom})
+    assert wrong(service, f"customers/{top}/change-details", {"parent_id": bottom}) == ["parent_id"]
+    service.made(f"customers/{bottom}/change-details", {"parent_id": None})
+    service.made(f"customers/{top}/change-details", {"parent_id": bottom})
