@@ -104,6 +104,7 @@ class Customer(
     parent_id: UUID | None = None
 
     class Registered(CustomerDetails, Created):
+        NOT_AHEAD = frozenset({"founded_on"})
         name: CompanyName
         type: CodeText | None = None
         tags: Tags = ()
@@ -111,6 +112,7 @@ class Customer(
 
     class DetailsChanged(CustomerDetails, Event):
         REASON_FOR = frozenset({"needs"})
+        NOT_AHEAD = frozenset({"founded_on"})
         name: CompanyName | None = None
 
     class Classified(Event):

@@ -60,6 +60,8 @@ class Event(BaseModel):
     before what moved that state last."""
     REASON_FOR: ClassVar[frozenset[str]] = frozenset()
     """Fields whose change must carry ``meta.reason`` (except in an import)."""
+    NOT_AHEAD: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose day, when it is recorded, must not lie in the future."""
     CARRIES_STATE: ClassVar[bool] = False
     """Whether a trait's event gets all of an aggregate's state as optional fields."""
     ADDS: ClassVar[frozenset[str]] = frozenset()

@@ -171,8 +171,24 @@ def _instant(value: Any) -> datetime:
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
+def _from(first: date) -> Any:
+    """A check that a day is not before the first, nor after the last; bounds as people write them.
+
+    For pydantic's own, which stay for who reads the type, bounds are Python's.
+    """
+
+    def placed(value: Any) -> date:
+        day = _day(value)
+        if not first <= day <= _LAST_DAY:
+            bounds = {"min": first.isoformat(), "max": _LAST_DAY.isoformat()}
+            raise PydanticCustomError("out-of-range", "must be from {min} to {max}", bounds)
+        return day
+
+    return BeforeValidator(placed), Field(ge=first, le=_LAST_DAY)
+
+
 _LAST_DAY = date(2199, 12, 31)
-BusinessDate = Annotated[date, BeforeValidator(_day), Field(ge=date(1900, 1, 1), le=_LAST_DAY)]
+BusinessDate = Annotated[date, *_from(date(1900, 1, 1))]
 _YEARS = range(1900, 2200)
 
 
@@ -188,7 +204,7 @@ def _placed(instant: datetime) -> datetime:
 
 BusinessInstant = Annotated[Instant, AfterValidator(_placed)]
 """A moment that people agree on, past or to come."""
-FoundingDate = Annotated[date, BeforeValidator(_day), Field(ge=date(1000, 1, 1), le=_LAST_DAY)]
+FoundingDate = Annotated[date, *_from(date(1000, 1, 1))]
 Count = Annotated[int, Field(ge=0, le=100_000_000)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 

@@ -44,8 +44,9 @@ class Occurrence:
         An event's own date is the end of that day. That, and now, are never before what is already
         known to have happened, be it by a clock that is ahead of ours: only a caller who names an
         instant can put an event before others. NeedsIO where ``offline`` and the log has to say
-        what is known.
+        what is known. Invalid where a day lies ahead that must not.
         """
+        self._check_days(event)
         occurred_at = meta.occurred_at
         if occurred_at is None and event.OCCURRED_ON is not None:
             day_end = self._day_end(event, event.OCCURRED_ON)
@@ -54,6 +55,12 @@ class Occurrence:
             occurred_at = aggregate.latest_at
         aggregate.happened_at(occurred_at or DATED_LATER)
         return occurred_at
+
+    def _check_days(self, event: Event) -> None:
+        for field in event.NOT_AHEAD & event.model_fields_set:
+            day: date | None = getattr(event, field)
+            if day is not None and day > self.today():
+                raise Invalid(FieldError(field, "in-the-future"))
 
     def _is_ahead(self, latest_at: datetime | None) -> bool:
         """Whether something has been said to happen a little later than now."""
