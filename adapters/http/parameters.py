@@ -47,6 +47,13 @@ def path(name: str, schema: Schema) -> Schema:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
+_CLOCK = "By when things happened, or by when Backstory learned of them."
+_OF_HISTORIES = (
+    " Other reads are by when things happened: a history that is to show what a record shows as of"
+    " a day is asked for with `occurred`."
+)
+
+
 def moment(default: str = "occurred") -> list[Schema]:
     """``as_of`` and ``clock``."""
     forms = [{"type": "string", "format": f} for f in ("date-time", "date")]
@@ -60,7 +67,7 @@ def moment(default: str = "occurred") -> list[Schema]:
             " (recorded clock). A day or an instant that lies ahead means now; a position beyond"
             " the log's head is refused.",
         ),
-        query("clock", clock, "By when things happened, or by when Backstory learned of them."),
+        query("clock", clock, _CLOCK + (_OF_HISTORIES if default == "recorded" else "")),
     ]
 
 

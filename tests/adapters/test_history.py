@@ -14,6 +14,7 @@ from aggregates.values import Money
 from commands.base import COMMANDS
 from commands.requests import Receipt
 from tests.adapters.serving import Served, serving
+from tests.adapters.test_reads import customer
 
 
 def cny(amount: str) -> Money:
@@ -372,3 +373,26 @@ def test_names_of_the_time_need_no_view_that_is_level(database_url: str) -> None
             assert "从“上海样例有限公司”转到了“北京样例有限公司”" in moved["sentence"]
             items = told(client, f"/v1/opportunities/{second}/history", clock=clock)
             assert items[1]["sentence"] == "指定李磊为负责人"
+
+
+def test_without_a_clock_a_history_is_by_what_was_recorded_and_its_record_by_what_occurred(
+    parts: Served, client: httpx.Client
+) -> None:
+    acme = customer(parts, "上海晚记有限公司", at=datetime(2017, 1, 1, tzinfo=UTC))
+    path = f"/v1/customers/{acme.id}"
+    day = {"as_of": "2017-02-01"}
+    assert client.get(path, params=day).status_code == 200
+    assert client.get(f"{path}/history", params=day).status_code == 404
+    assert len(told(client, f"{path}/history", **day, clock="occurred")) == 1
+    assert client.get(path, params={**day, "clock": "recorded"}).status_code == 404
+    paths = client.get("/openapi.json").json()["paths"]
+    clocks = {
+        name: next(p for p in paths[route]["get"]["parameters"] if p["name"] == "clock")
+        for name, route in (
+            ("row", "/v1/customers/{id}"),
+            ("history", "/v1/customers/{id}/history"),
+        )
+    }
+    assert clocks["row"]["schema"]["default"] == "occurred"
+    assert clocks["history"]["schema"]["default"] == "recorded"
+    assert "`occurred`" in clocks["history"]["description"]
