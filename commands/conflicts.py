@@ -3,7 +3,8 @@
 A command is refused when the record has changed since the version the caller names. Commands
 declared ``MERGES`` are compared field by field: where nobody else wrote the fields written now,
 they are accepted at the current version. Of a list to which members are added, or from which they
-are taken, the members are compared: adding conflicts with taking away the same. That is a deviation
+are taken, the members are compared: adding conflicts with taking away the same. Custom fields are
+compared one by one. That is a deviation
 from RFC 9110, section 13.1.1, which would refuse them.
 """
 
@@ -57,11 +58,15 @@ def _contested(command: Command[Any], event: Event, part_id: UUID | None) -> set
 
 
 def _goes_together(command: Command[Any], event: Event, field: str) -> bool:
-    """Whether both only add members to a list, or take them out, and not the same in both ways."""
+    """Whether both only add members to a list, or take them out, and not the same in both ways;
+    or set different ones of the custom fields."""
+    mine, theirs = getattr(command, field, None), getattr(event, field)
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        return mine.keys().isdisjoint(theirs)
     if field in command.ADDS & event.ADDS or field in command.REMOVES & event.REMOVES:
         return True
     if field in command.ADDS & event.REMOVES or field in command.REMOVES & event.ADDS:
-        return _members(getattr(command, field)).isdisjoint(_members(getattr(event, field)))
+        return _members(mine).isdisjoint(_members(theirs))
     return False
 
 

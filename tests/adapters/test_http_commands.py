@@ -5,6 +5,7 @@ import re
 from base64 import b32decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -506,3 +507,30 @@ def test_a_revoked_key_and_a_disabled_user_stop_at_once(locked: tuple[Service, s
     assert [bearing(service, f"Bearer {k}") for k in keys.values()] == [401, 201]
     service.made(f"users/{user}/disable", None, **me)
     assert [bearing(service, f"Bearer {k}") for k in keys.values()] == [401, 401]
+
+
+def test_custom_fields_are_compared_one_by_one(service: Service) -> None:
+    customer = service.customer()
+    path = f"customers/{customer}/change-details"
+    service.made(path, {"custom": {"x": 1, "z": 1}}, if_match='"1"')
+    assert service.made(path, {"custom": {"y": 1}}, if_match='"1"')["version"] == 3
+    refused = service.post(path, {"custom": {"x": 2}}, if_match='"1"')
+    document = problem(refused, 412, "version-conflict")
+    assert document["fields"].keys() == {"custom"}
+    service.made(path, {"custom": {"y": 2}, "region": "华东"}, if_match='"3"')
+    assert service.read(f"customers/{customer}")["custom"] == {"x": 1, "y": 2, "z": 1}
+
+
+def test_a_company_is_not_founded_in_the_future(service: Service) -> None:
+    today = datetime.now(service.backstory.timezone).date()
+    customer = service.customer(founded_on=today.isoformat())
+    later = (today + timedelta(days=2)).isoformat()
+    for path, body in (
+        ("customers/register", registering(founded_on=later)),
+        (f"customers/{customer}/change-details", {"founded_on": later}),
+    ):
+        assert fields(service.post(path, body)) == ["founded_on"]
+    far = service.post("customers/register", registering(founded_on="2999-01-01"))
+    [error] = problem(far, 422, "validation")["errors"]
+    assert "1000-01-01" in error["message"]
+    assert "2199-12-31" in error["message"]
