@@ -168,14 +168,19 @@ class _Language:
         return str(messages.get(key) or messages["fallback"])
 
     def fill(self, values: Mapping[str, Any]) -> Any:
-        """Values by name, as this language writes them; a kind of record by its label."""
+        """Values by name, as this language writes them; a kind of record by its label, a dictionary
+        by its name, a text's form in words."""
 
         def value(name: str) -> str | None:
-            given = values.get(name)
+            given = values.get("dictionary" if name == "dictionary_code" else name)
             if given is None:
                 return None
             if name == "kind":
                 return self.label(str(given), None)
+            if name == "dictionary":
+                return self.value("DictionaryEntry", name, given) or str(given)
+            if name == "pattern":
+                return str(self.general["patterns"].get(given, given))
             return str(given) if isinstance(given, int) else self.writing.value(given)
 
         return value

@@ -102,7 +102,11 @@ def test_one_command_is_carried_out_and_its_receipt_printed(run: Run, database_u
         (("import", "customers", "nowhere.csv"), 2, "nowhere.csv cannot be read"),
         (("import", "customers", "."), 2, "cannot be read: Is a directory"),
         (("apikey", "create", "--user", "nobody", "--name", "k"), 1, "there is no user 'nobody'"),
-        (("user", "add", "Upper Case", "x"), 1, "login: must match"),
+        (
+            ("user", "add", "Upper Case", "x"),
+            1,
+            "login: has a wrong form: it must be small letters",
+        ),
         (("rebuild", "nothing"), 2, "there is no view nothing; there are: "),
         (("rebuild", "users", "--rollback"), 1, "no earlier tables of users are kept"),
         (("parked", "--retry", "0" * 32), 1, "no view has parked"),

@@ -481,7 +481,8 @@ def test_a_row_whose_further_command_cannot_be_made_is_not_entered_at_all(
     assert said(report) == {
         2: "won_on: is required",
         3: "amount: USD has at most 2 decimals",
-        4: "lost_reason: there is no code “weather” in the dictionary “lost_reason”",
+        4: "lost_reason: there is no code “weather” in the dictionary “reason for a loss”;"
+        " /v1/dictionary-entries?dictionary=lost_reason lists those there are",
         5: "won_on: there is no day '2017-02-30'",
     }
     assert events(backstory, before) == []

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from adapters import registry
 from adapters.phrases import places, said
 from adapters.texts import Texts, negotiated
-from aggregates.values import ExternalId, Money
+from aggregates.values import CodeText, ExternalId, Money
 
 registry.load()
 
@@ -95,6 +95,20 @@ def test_who_did_something_is_said_in_the_language_of_who_reads() -> None:
         ("api", "李雷"): ("李雷", "李雷"),
     }
     assert TEXTS.actor("api", None, "zh") is None
+
+
+def test_a_wrong_code_is_told_in_the_words_of_the_front_office() -> None:
+    wrong = {"code": "repair", "dictionary": "ticket_kind"}
+    assert [TEXTS.message("code-unknown", language, **wrong) for language in ("zh", "en")] == [
+        "字典“工单类别”中没有代码“repair”；"
+        "可用的代码见 /v1/dictionary-entries?dictionary=ticket_kind",
+        "there is no code “repair” in the dictionary “kind of ticket”;"
+        " /v1/dictionary-entries?dictionary=ticket_kind lists those there are",
+    ]
+    form = get_args(CodeText)[1].pattern
+    told = TEXTS.message("string_pattern_mismatch", "zh", pattern=form)
+    assert told.startswith("格式不正确，应为小写字母、数字")
+    assert "[" not in told
 
 
 def test_what_is_not_worded_is_still_answered() -> None:

@@ -13,6 +13,7 @@ from pydantic_core import core_schema
 
 from adapters import registry
 from adapters.phrases import places
+from adapters.seeds import dictionaries
 from adapters.texts import LANGUAGES, Texts
 from aggregates.base import Aggregate
 from aggregates.errors import Rejected
@@ -188,6 +189,31 @@ def test_every_error_that_json_can_cause_is_worded(language: str) -> None:
     kinds = {k for k in get_args(core_schema.ErrorType) if not FROM_PYTHON.match(k)}
     assert len(kinds) > 60
     assert sorted(kinds - messages.keys()) == []
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """Every pattern that a model's JSON schema asks of a text."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from patterns(part)
+
+
+@both
+def test_every_form_of_a_text_is_worded(language: str) -> None:
+    used = {p for c in COMMANDS.values() for p in patterns(c.model_json_schema())}
+    used -= {p for p in used if "d{1,15}" in p}  # Of amounts, which have a message of their own.
+    assert len(used) >= 2
+    assert sorted(used - TEXTS.of(language).general["patterns"].keys()) == []
+
+
+@both
+def test_every_dictionary_has_a_name(language: str) -> None:
+    names = TEXTS.of(language).aggregate("DictionaryEntry")["values"]["dictionary"]
+    assert sorted(dictionaries().keys() - names.keys()) == []
 
 
 @both
