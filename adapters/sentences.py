@@ -117,7 +117,7 @@ class _Telling:
                     return self._speech.told(list(self._changes(event, before)))
                 case "", "corrections":
                     return self._speech.told(list(self._corrections(event)))
-                case "", "kind":
+                case "", "kind" if not hasattr(event, "kind"):
                     return self._speech.label(self._record, None)
                 case "", "actor":
                     return self._names.record("User", event.envelope.actor)

@@ -99,7 +99,7 @@ def test_every_event_of_a_ticket_is_told(service: Service) -> None:
         "回访：联系上了客户，客户满意，用着很好",
         "关闭了工单",
         "客户评分 5 分：“很快”",
-        "重新处理工单，原因：又坏了",
+        "重新处理工单，原因：又坏了；此前的 5 分评价不再有效",
         "把工单从“上海来电有限公司”转到了“北京转接有限公司”名下",
     ]
     assert desk.told("en") == [
@@ -120,7 +120,7 @@ def test_every_event_of_a_ticket_is_told(service: Service) -> None:
         "Called back and reached the customer, who is satisfied: 用着很好",
         "Closed it",
         "The customer rated it 5 of 5: “很快”",
-        "Reopened it because: 又坏了",
+        "Reopened it because: 又坏了; the rating of 5 no longer counts",
         "Moved it from “上海来电有限公司” to “北京转接有限公司”",
     ]
 
