@@ -43,6 +43,8 @@ class SimilarCustomer(Answer):
     name: str
     short_name: str | None
     owner_id: UUID | None
+    is_archived: bool
+    """Out of use; its name is still taken."""
     score: float
     """How likely it is the same, from 0 to 1."""
     reasons: list[Reason]
@@ -56,6 +58,7 @@ class Compared(Answer):
     name: str
     short_name: str | None
     owner_id: UUID | None
+    is_archived: bool
     phone: str | None
     website: str | None
     address: str | None
@@ -69,7 +72,10 @@ class Compared(Answer):
 
 
 class SimilarCustomers(Query[list[SimilarCustomer]]):
-    """Customers that look like what is about to be entered, best first, with reasons."""
+    """Customers that look like what is about to be entered, best first, with reasons.
+
+    An archived one is among them where its name is the same: it is still taken.
+    """
 
     FOUND = Compared
     OF_TODAY = True
@@ -85,18 +91,22 @@ class SimilarCustomers(Query[list[SimilarCustomer]]):
 
     sql = """
         WITH RECURSIVE found AS (
-            SELECT shared.id FROM unnest(:keys) AS wanted (key) CROSS JOIN LATERAL (
+            (SELECT shared.id FROM unnest(:keys) AS wanted (key) CROSS JOIN LATERAL (
                 SELECT k.id FROM {match_keys} k WHERE k.key = wanted.key ORDER BY k.id
                 LIMIT :most_sharing) AS shared
-            GROUP BY shared.id ORDER BY count(*) DESC, shared.id LIMIT :most),
+            GROUP BY shared.id ORDER BY count(*) DESC, shared.id LIMIT :most)
+            UNION SELECT c.id FROM {any.customers} c
+            WHERE c.archived_at IS NOT NULL AND c.name = :name),
         family AS (
             SELECT found.id AS root, found.id FROM found
             UNION SELECT family.root, unnest(c.absorbed)
             FROM family JOIN {any.customers} c ON c.id = family.id)
         SELECT c.id, c.number, c.name, c.short_name, c.owner_id,
+            c.archived_at IS NOT NULL AS is_archived,
             c.phone, c.website, c.address, c.postcode, c.founded_on,
             people.phones, people.emails, people.people, merged.former_names, merged.former_phones
-        FROM found JOIN {customers} c ON c.id = found.id
+        FROM found JOIN {any.customers} c
+            ON c.id = found.id AND c.merged_into IS NULL AND c.withdrawn_at IS NULL
         LEFT JOIN LATERAL (
             SELECT array_agg(k.phone) AS phones, array_agg(k.email) AS emails,
                 array_agg(k.name) AS people
@@ -142,6 +152,7 @@ def _similar(found: Score, line: Compared) -> SimilarCustomer:
         name=line.name,
         short_name=line.short_name,
         owner_id=line.owner_id,
+        is_archived=line.is_archived,
         score=found.value,
         reasons=[Reason(field=r.field, level=r.level, bits=r.bits) for r in found.reasons],
     )

@@ -95,6 +95,20 @@ def test_service_numbers_and_extensions_are_kept_found_and_compared(elsewhere: S
             assert {"customer", "contact"} <= {item["kind"] for item in found}, (number, typed)
 
 
+def test_an_archived_customer_whose_name_is_still_taken_is_told_as_archived(
+    elsewhere: Service,
+) -> None:
+    body = registering(name="上海旧档电子有限公司")
+    id = elsewhere.made("customers/register", body)["id"]
+    position = elsewhere.made(f"customers/{id}/archive")["position"]
+    assert elsewhere.post("customers/register", body).json()["existing_id"] == id
+    [found] = asked(elsewhere, "similar-customers", position, name="上海旧档电子有限公司")
+    assert (found["id"], found["is_archived"]) == (id, True)
+    position = elsewhere.made(f"customers/{id}/restore")["position"]
+    [found] = asked(elsewhere, "similar-customers", position, name="上海旧档电子有限公司")
+    assert (found["id"], found["is_archived"]) == (id, False)
+
+
 def test_the_best_comes_first_and_says_why(service: Service, known: dict[str, Any]) -> None:
     entered = {"name": "云帆科技有限公司", "phone": "13812345678", "limit": 1}
     [best] = asked(service, "similar-customers", known["position"], **entered)

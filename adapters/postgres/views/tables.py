@@ -175,6 +175,8 @@ def _indexes(view: View) -> list[sql.Composed]:
     statements += [_referring(view.versions, name) for name in named]
     if MERGED in row.fields:
         statements += [_referring(table, MERGED) for table in (view.table, view.versions)]
+    if {MERGED, "name", "archived_at"} <= row.fields.keys():  # whose names stay taken
+        statements.append(_index(view.table, sql.Identifier("name"), "archived_at"))
     return statements
 
 
