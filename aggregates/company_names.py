@@ -10,7 +10,7 @@ the Chinese ones; ISO 20275 abbreviations for the others.
 import re
 import unicodedata
 
-from aggregates.values import shows
+from aggregates.values import seen
 
 _LATIN = re.compile(
     r"(?:(?<=[\s.,()])|(?<=[^\x00-\x7f]))"  # a form is a word: Visa ends in no S.A.
@@ -66,7 +66,7 @@ def names_nothing(name: str) -> bool:
 def _spelled(name: str) -> str:
     """Without width, case and what cannot be seen; unless then nothing is left."""
     folded = unicodedata.normalize("NFKC", name).casefold().translate(_BRACKETS)
-    return "".join(c for c in folded if c.isspace() or shows(c)) or folded
+    return seen(folded) or folded
 
 
 def _parts(name: str) -> tuple[str, str]:

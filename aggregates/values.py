@@ -103,6 +103,13 @@ def shows(character: str) -> bool:
     return unicodedata.category(character) not in _UNSEEN and not _SHOWS_NOTHING.match(character)
 
 
+def seen(text: str) -> str:
+    """The text without what shows nothing; spaces and line ends stay."""
+    if text.isprintable() and not _SHOWS_NOTHING.search(text):
+        return text  # Nearly every one, and much faster.
+    return "".join(c for c in text if c.isspace() or shows(c))
+
+
 def not_blank(text: str) -> str:
     """The text itself; refused where it shows nothing."""
     if not any(map(shows, storable(text))):

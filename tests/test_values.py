@@ -25,6 +25,8 @@ from aggregates.values import (
     Phone,
     Text,
     left_out,
+    seen,
+    shows,
 )
 
 PHONES = Path(__file__).parents[2] / "shared" / "data" / "phone" / "examples.mobile.json"
@@ -246,6 +248,11 @@ def test_a_text_that_shows_nothing_or_cannot_be_stored_is_refused(text: Any, why
 def test_a_text_in_paragraphs_has_line_ends_but_shows_something() -> None:
     assert taken(LongText, "a\n\tb") == "a\n\tb"
     assert refused(LongText, "\u200b\n") == ["blank"]
+
+
+@given(st.text())
+def test_what_is_seen_of_a_text_is_what_shows_and_spaces(text: str) -> None:
+    assert seen(text) == "".join(c for c in text if c.isspace() or shows(c))
 
 
 @pytest.mark.parametrize("surrogate", ["\ud800", "a\udc00b"])
