@@ -67,6 +67,8 @@ def test_what_is_detached_is_detached_once() -> None:
     given(REGISTERED, ATTACHED).when(detach).then(detached)
     given(REGISTERED, ATTACHED, detached).when(detach).rejects(NoSuchAttachment)
     given(REGISTERED).when(detach).rejects(NoSuchAttachment)
+    merged = Customer.Merged(into_id=OTHER)
+    given(REGISTERED, ATTACHED, merged).when(detach).then(detached).leaves(merged_into=OTHER)
 
 
 def test_a_retracted_interaction_takes_its_files_along_and_no_others() -> None:

@@ -250,6 +250,22 @@ def refused(service: Service, path: str, body: dict[str, Any], status: int) -> d
     return problem
 
 
+def test_a_step_before_the_last_one_is_refused_and_has_nothing_given_up(service: Service) -> None:
+    desk = Desk(service)
+    desk.do("start")
+    desk.do("complete", solution="换了主板")
+    for verb, said in (("reopen", {"reason": "又坏了"}), ("close", {})):
+        meta = {"occurred_at": (desk.day - timedelta(hours=1)).isoformat()}
+        path = f"tickets/{desk.id}/{verb}"
+        [error] = refused(service, path, {**said, "meta": meta}, 422)["errors"]
+        assert (error["field"], error["message"]) == ("meta.occurred_at", "不能早于上一次状态变更")
+    assert told(desk.row(), "status", "callback", "reopened") == {
+        "status": "completed",
+        "callback": "due",
+        "reopened": 0,
+    }
+
+
 def test_a_contact_is_added_moved_and_retired_and_then_named_no_more(service: Service) -> None:
     acme, other = service.customer(), service.customer()
     wang = service.made(
