@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.bootstrap import Backstory
 from adapters.importing.report import Report, refused_path
+from aggregates.values import shows
 from tests.importing import counts, events, imported, last, opened, read_csv, rows, write_csv
 
 HEADER = ["name", "industry", "source", "primary_contact.name", "primary_contact.phone"]
@@ -79,7 +80,7 @@ def test_any_text_is_kept_byte_for_byte_or_refused_with_line_and_reason(
         if id in refused:
             assert found is None
             assert refused[id]
-            assert not text.strip() or "\0" in text
+            assert not any(map(shows, text)) or "\0" in text
         else:
             assert found is not None
             [registered] = backstory.mapper.read_all(backstory.log.stream(found))
