@@ -71,7 +71,7 @@ def test_a_row_is_answered_as_it_was_entered(parts: Served, client: httpx.Client
         annual_revenue=Money(amount=Decimal("1200000.5"), currency="CNY"),
         founded_on="1998-07-01",
         tags=("重点",),
-        external=ExternalId(system="sap", id="K/47\n11"),
+        external=ExternalId(system="sap", id="K/47 %11"),
         custom={"tier": 2},
     )
     answer = client.get(f"/v1/customers/{receipt.id}", params={"after": receipt.position})
@@ -87,7 +87,7 @@ def test_a_row_is_answered_as_it_was_entered(parts: Served, client: httpx.Client
     assert listed["items"] == [row]
     assert listed["next"] is None
     assert listed["position"] >= receipt.position
-    assert got(client, "/v1/customers/by-external/sap/K%2F47%0A11") == row
+    assert got(client, "/v1/customers/by-external/sap/K%2F47%20%2511") == row
     assert got(client, f"/v1/customers/{receipt.id}", as_of=receipt.position) == row
     assert got(client, "/v1/customers", as_of=receipt.position)["items"] == [row]
 
