@@ -44,6 +44,8 @@ from projections.base import Projection
 
 DATABASE_FOLDER = "postgres"
 SECRET_FILE = "secret.key"
+CONNECTION_SECONDS = 10.0
+"""How long a read waits for a connection before it says that the database is away."""
 READ_CONNECTIONS = 4
 FIRST_VIEWS_SECONDS = 60.0
 """How long a starting process waits for views that were never built; then it serves without."""
@@ -85,6 +87,7 @@ class Backstory:
                 self.url,
                 min_size=1,
                 max_size=READ_CONNECTIONS,
+                timeout=CONNECTION_SECONDS,
                 kwargs={"autocommit": True, "application_name": "backstory reads"},
                 open=True,
             ),
