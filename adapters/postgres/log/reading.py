@@ -5,7 +5,7 @@ from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.rows import RowFactory, args_row, tuple_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from adapters.thawing import maker
 from commands.ports import StoredEvent
@@ -55,6 +55,8 @@ class Reader:
     def _all(self, query: str, parameters: Sequence[object], factory: RowFactory[Row]) -> list[Row]:
         try:
             return self._once(query, parameters, factory)
+        except PoolTimeout:
+            raise  # Who has waited for a connection in vain need not wait for another.
         except psycopg.OperationalError:
             self._pool.check()
             return self._once(query, parameters, factory)
