@@ -127,6 +127,7 @@ def test_no_line_is_asked_for_by_the_end_that_most_names_share() -> None:
 
 def test_long_parts_ask_for_few_pieces() -> None:
     assert len(pieces("".join(map(chr, range(0x4E00, 0x4EC0)))).whole) <= 16
+    assert pieces("kh2026939233").whole == ("939", "233"), "every number of a year has the others"
 
 
 # Sounds

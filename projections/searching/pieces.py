@@ -15,6 +15,8 @@ LINE = "\n"
 """Stands before, between and behind the lines of a text."""
 _FEW, _MOST = 6, 16
 """So many pieces find what a long text is part of; the others would only cost time."""
+_DIGITS = 2
+"""So many find a long number, from its end: numbers begin alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ def pieces(part: str) -> Pieces:
         whole = [(at, piece) for at, piece in whole if piece not in LEGAL_PAIRS]
     if not whole:
         return Pieces((), (_beginning(part),))
-    return Pieces(tuple(dict.fromkeys(_apart(whole)))[:_MOST])
+    chosen = tuple(dict.fromkeys(_apart(whole)))
+    is_number = len(whole) > _FEW and "".join(chosen[-_DIGITS:]).isdecimal()
+    return Pieces(chosen[-_DIGITS:] if is_number else chosen[:_MOST])
 
 
 def is_inside_form(part: str) -> bool:
