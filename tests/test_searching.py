@@ -127,7 +127,14 @@ def test_no_line_is_asked_for_by_the_end_that_most_names_share() -> None:
 
 def test_long_parts_ask_for_few_pieces() -> None:
     assert len(pieces("".join(map(chr, range(0x4E00, 0x4EC0)))).whole) <= 16
-    assert pieces("kh2026939233").whole == ("939", "233"), "every number of a year has the others"
+
+
+def test_a_long_number_is_asked_for_by_its_end_as_numbers_begin_alike() -> None:
+    assert pieces("kh2026939233").whole == ("233", "923", "392", "939", "693")
+    assert pieces("\n8613812345678\n").whole == ("78\n", "678", "567", "456", "345")
+    assert pieces("\n786158\n").whole == ("58\n", "158", "615", "861", "786")
+    assert pieces("1111111").whole == ("111",)
+    assert pieces("13812345678再打").whole[-1] == "再打"
 
 
 # Sounds

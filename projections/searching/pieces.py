@@ -7,7 +7,7 @@ The database cuts the texts in the same way: ``adapters/postgres/views/searching
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 
 from projections.searching.characters import LEGAL_PAIRS
 
@@ -15,7 +15,7 @@ LINE = "\n"
 """Stands before, between and behind the lines of a text."""
 _FEW, _MOST = 6, 16
 """So many pieces find what a long text is part of; the others would only cost time."""
-_DIGITS = 2
+_OF_NUMBER = 5
 """So many find a long number, from its end: numbers begin alike."""
 
 
@@ -39,8 +39,8 @@ def pieces(part: str) -> Pieces:
     if not whole:
         return Pieces((), (_beginning(part),))
     chosen = tuple(dict.fromkeys(_apart(whole)))
-    is_number = len(whole) > _FEW and "".join(chosen[-_DIGITS:]).isdecimal()
-    return Pieces(chosen[-_DIGITS:] if is_number else chosen[:_MOST])
+    of_number = _end_of_number(whole) if len(whole) > _FEW else ()
+    return Pieces(of_number if len(of_number) > 1 else chosen[:_MOST])
 
 
 def is_inside_form(part: str) -> bool:
@@ -55,6 +55,13 @@ def _apart(whole: list[tuple[int, str]]) -> Iterator[str]:
         if len(whole) <= _FEW or at >= end or (at, piece) == whole[-1]:
             end = at + len(piece)
             yield piece
+
+
+def _end_of_number(whole: list[tuple[int, str]]) -> tuple[str, ...]:
+    """The last pieces, as far as they are digits."""
+    last = (piece for _, piece in reversed(whole) if len(piece) == 3)
+    digits = takewhile(lambda piece: piece.strip(LINE).isdecimal(), last)
+    return tuple(dict.fromkeys(islice(digits, _OF_NUMBER)))
 
 
 def _whole(part: str) -> Iterator[tuple[int, str]]:

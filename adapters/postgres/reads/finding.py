@@ -72,10 +72,12 @@ class Finding:
         self._limit = self.bindings.bind(wanted.limit, "bigint")
         better = [_Once(self._any(t)) for t in (asked.exact, asked.beginning, asked.together)]
         self._rank = _Once(_rank(better))
+        # What a whole line matches is found as exact, and not looked up again.
+        others = [tuple(p for p in t if p not in asked.exact) or t for t in asked.terms]
         self._terms: dict[str, tuple[Sequence[Term], sql.Composable]] = {
             "exact": ((asked.exact,), better[0]),
             "beginning": ((asked.beginning,), better[1]),
-            "any": (asked.terms, self._matches),
+            "any": (others, self._matches),
         }
         self._queries: dict[str, sql.Composable] = {}
 
@@ -184,7 +186,8 @@ def _query(terms: Sequence[Term]) -> str:
     """What the index is asked for: terms with whole pieces, or where there are none the longest."""
     whole = [t for t in terms if all(part.pieces.whole for part in t)]
     chosen = whole or [max(terms, key=lambda t: len(t[0].text))]
-    return " & ".join(f"({' | '.join(_lexemes(part.pieces) for part in t)})" for t in chosen)
+    either = (dict.fromkeys(_lexemes(part.pieces) for part in t) for t in chosen)
+    return " & ".join(f"({' | '.join(some)})" for some in either)
 
 
 def _lexemes(pieces: Pieces) -> str:
