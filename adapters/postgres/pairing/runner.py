@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 
 BATCH = 1_000
 """At most so many events are taken in one transaction."""
-PAUSE_SECONDS = 0.05
+GAP_SECONDS = 0.05
+"""Between two looks at a log that grows all the time: many events cost one look."""
 _LEAD = "SELECT pg_try_advisory_lock(16979, 14)"
 _CHANGED = (
     "SELECT position, kind, stream_id FROM backstory.events"
@@ -52,11 +53,9 @@ class PairingRunner(Leading[Lead]):
 
     def go_on(self, lead: Lead) -> None:
         with suppress(RebuildStopped):
-            while not self._stopping.is_set():
+            while not self._stopping.wait(GAP_SECONDS):
                 if self.step(lead):
                     self._pause = 0.0
-                else:
-                    self._stopping.wait(PAUSE_SECONDS)
 
     # What the thread does, step by step
 

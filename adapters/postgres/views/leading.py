@@ -1,6 +1,7 @@
 """Leading: a thread that any number of processes may run, and that does its work in one of them."""
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from threading import Event, Thread
 from types import TracebackType
@@ -44,7 +45,7 @@ def connect(url: str, **settings: str) -> psycopg.Connection:
     return connection
 
 
-class Leading(Generic[L]):
+class Leading(ABC, Generic[L]):
     """Follows until it has the lead, then leads until it is stopped or superseded.
 
     Goes on after errors that pass, with growing pauses; stops for good, loudly, where a person must
@@ -64,13 +65,13 @@ class Leading(Generic[L]):
         self.failure: Exception | None = None
         """Why it has stopped by itself."""
 
+    @abstractmethod
     def lead(self, connection: psycopg.Connection) -> L | None:
         """Take the lead, or None where another session has it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def go_on(self, lead: L) -> None:
         """Do the work until it is stopped."""
-        raise NotImplementedError
 
     def given_up(self) -> None:
         """What follows when the lead is lost, or was never had."""

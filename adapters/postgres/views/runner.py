@@ -22,6 +22,8 @@ from projections.base import Projection
 _log = logging.getLogger(__name__)
 
 BATCH = 5_000
+GAP_SECONDS = 0.01
+"""Between two batches: under load many events cost one round, and commands are not kept waiting."""
 
 
 class Lead:
@@ -98,6 +100,7 @@ class ProjectionRunner(Leading[Lead]):
             self._mind_outdated(lead)
             if not self.step(lead, HEARTBEAT_SECONDS):
                 lead.connection.execute("SELECT")
+            self._stopping.wait(GAP_SECONDS)
 
     def given_up(self) -> None:
         self._ready.clear()
