@@ -208,6 +208,17 @@ def test_every_kind_has_its_turn_and_one_can_be_chosen(parts: Served, client: ht
     assert {i["kind"] for i in found(client, "轮流", kind="customers")} == {"customer"}
 
 
+def test_a_number_that_very_many_share_is_found_with_all_of_them(
+    parts: Served, client: httpx.Client
+) -> None:
+    """Also where it is typed with an extension, so that no line has all its digits."""
+    for n in range(230):
+        register(parts, f"总机{n}号有限公司", phone="+44 20 7946 0018")
+    typed = "+44 20 7946 0018 转 12"
+    for more in ({}, {"as_of": str(parts.caught_up())}):
+        assert len(ids(client, typed, kind="customer", **more)) == 230
+
+
 def test_what_matched_is_shown(parts: Served, client: httpx.Client) -> None:
     register(parts, "显示有限公司", phone="010-62587777")
     parts.caught_up()

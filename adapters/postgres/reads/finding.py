@@ -72,12 +72,10 @@ class Finding:
         self._limit = self.bindings.bind(wanted.limit, "bigint")
         better = [_Once(self._any(t)) for t in (asked.exact, asked.beginning, asked.together)]
         self._rank = _Once(_rank(better))
-        # What a whole line matches is found as exact, and not looked up again.
-        others = [tuple(p for p in t if p not in asked.exact) or t for t in asked.terms]
         self._terms: dict[str, tuple[Sequence[Term], sql.Composable]] = {
             "exact": ((asked.exact,), better[0]),
             "beginning": ((asked.beginning,), better[1]),
-            "any": (others, self._matches),
+            "any": (asked.terms, self._matches),
         }
         self._queries: dict[str, sql.Composable] = {}
 
