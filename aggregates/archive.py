@@ -4,6 +4,9 @@ from aggregates.base import Trait
 from aggregates.errors import Rejected
 from aggregates.events import Event
 
+STILL_TAKEN = frozenset({"archive", "restore", "withdraw", "reinstate"})
+"""Commands that an archived record takes."""
+
 
 class RecordArchived(Rejected):
     """The record is archived."""
@@ -39,4 +42,4 @@ class Archivable(Trait):
 
     def require_usable(self, verb: str) -> None:
         super().require_usable(verb)
-        self.require(not self.is_archived or verb in ("archive", "restore"), RecordArchived)
+        self.require(not self.is_archived or verb in STILL_TAKEN, RecordArchived)

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from aggregates.base import Mark, Trait, derived
+from aggregates.base import Mark, derived
 from aggregates.errors import Rejected
 from aggregates.events import PartEvent
 from aggregates.interaction import NoSuchInteraction
+from aggregates.parts import Parted
 from aggregates.values import FreeText, Personal, Value, line
 
 MOST_ATTACHMENTS = 1_000
@@ -57,7 +58,7 @@ class _Attachment(PartEvent):
         return self.attachment_id
 
 
-class Attachable(Trait):
+class Attachable(Parted):
     """Takes files. An attachment's id follows from the stream's and from the version at which it
     was attached."""
 

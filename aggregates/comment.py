@@ -3,12 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from aggregates.base import Trait, derived
+from aggregates.base import derived
 from aggregates.events import PartEvent
+from aggregates.parts import Parted
 from aggregates.values import FreeText
 
 
-class Commentable(Trait):
+class Commentable(Parted):
     """Takes comments, whatever its state. Each has an id that follows from the stream's and from
     the version at which it was made."""
 

@@ -24,6 +24,7 @@ from aggregates.values import (
     Value,
     left_out,
 )
+from aggregates.withdraw import Withdrawable
 
 
 class ContactRetired(Rejected):
@@ -54,7 +55,9 @@ class PersonDetails(Value):
     custom: Custom | None = None
 
 
-class Contact(Archivable, Revertible, Attachable, Distinguishable, Taggable, Aggregate):
+class Contact(
+    Withdrawable, Archivable, Revertible, Attachable, Distinguishable, Taggable, Aggregate
+):
     KEPT = frozenset({"is_retired"})
 
     customer_id: UUID | None = None

@@ -35,6 +35,7 @@ from aggregates.values import (
     Text,
     Value,
 )
+from aggregates.withdraw import Withdrawable
 
 
 class DuplicateCustomerName(Rejected):
@@ -84,6 +85,7 @@ class CustomerDetails(Value):
 
 
 class Customer(
+    Withdrawable,
     Archivable,
     Revertible,
     Attachable,
@@ -166,8 +168,10 @@ class Customer(
 
     def reservations(self) -> Iterable[Reservation]:
         yield from super().reservations()
-        yield Reservation("customer-name", canonical(self.name), DuplicateCustomerName)
+        if not self.is_withdrawn:
+            yield Reservation("customer-name", canonical(self.name), DuplicateCustomerName)
 
     def marks(self) -> Iterable[Mark]:
         yield from super().marks()
-        yield Mark("customer-stem", stem(self.name))
+        if not self.is_withdrawn:
+            yield Mark("customer-stem", stem(self.name))

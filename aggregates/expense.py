@@ -4,12 +4,13 @@ from datetime import date
 from typing import Annotated
 from uuid import UUID
 
-from aggregates.base import Trait, derived
+from aggregates.base import derived
 from aggregates.events import PartEvent
+from aggregates.parts import Parted
 from aggregates.values import BusinessDate, Money, Personal, Text
 
 
-class Expensed(Trait):
+class Expensed(Parted):
     """Keeps what was spent on it. Each expense has an id that follows from the stream's and from
     the version at which it was recorded; one that was wrong is put right by another."""
 

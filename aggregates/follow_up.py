@@ -11,6 +11,7 @@ from aggregates.events import Event
 from aggregates.merge import Mergeable
 from aggregates.revert import Revertible
 from aggregates.values import BusinessInstant, Ref
+from aggregates.withdraw import Withdrawable
 
 UserId = Annotated[UUID, Ref("User")]
 
@@ -103,4 +104,5 @@ def begins_anew(event: Event) -> bool:
     """Whether the owner's time runs anew: in use or for itself again, or another's by a revert."""
     if isinstance(event, Revertible.Reverted):
         return "owner_id" in event.model_fields_set
-    return isinstance(event, (Archivable.Restored, Mergeable.Unmerged))
+    back = (Archivable.Restored, Mergeable.Unmerged, Withdrawable.Reinstated)
+    return isinstance(event, back)

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from aggregates.base import Trait, derived
+from aggregates.base import derived
 from aggregates.errors import Rejected
 from aggregates.events import PartEvent
+from aggregates.parts import Parted
 from aggregates.values import CodeText, FreeText, Personal, Text, Value
 
 Direction = Literal["in", "out"]
@@ -41,7 +42,7 @@ class _Interaction(PartEvent):
         return self.interaction_id
 
 
-class Interactive(Trait):
+class Interactive(Parted):
     """Keeps a record of interactions. Each has an id that follows from the stream's and from the
     version at which it was recorded, so no interaction of another stream has it."""
 

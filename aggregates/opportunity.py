@@ -26,6 +26,7 @@ from aggregates.values import (
     Text,
     Value,
 )
+from aggregates.withdraw import Withdrawable
 
 SALES = "sales"
 """The pipeline an opportunity is in unless another is named."""
@@ -63,7 +64,9 @@ class OpportunityDetails(Value):
     custom: Custom | None = None
 
 
-class Opportunity(Archivable, Attachable, Revertible, Interactive, Expensed, Aggregate):
+class Opportunity(
+    Withdrawable, Archivable, Attachable, Revertible, Interactive, Expensed, Aggregate
+):
     SERIES = "SJ"
     REVISION = 2
 

@@ -11,6 +11,7 @@ from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
 from aggregates.revert import Revertible
 from aggregates.values import BusinessInstant, Custom, ExternalId, FreeText, Ref, Text, Value
+from aggregates.withdraw import Withdrawable
 
 SUBJECTS = Ref("Customer", "Opportunity", "Ticket")
 """What a task may be about."""
@@ -34,7 +35,7 @@ class TaskDetails(Value):
     custom: Custom | None = None
 
 
-class Task(Archivable, Revertible, Aggregate):
+class Task(Withdrawable, Archivable, Revertible, Aggregate):
     SERIES = "RW"
     REVISION = 3
     KEPT = frozenset({"status", "overdue_since", "reminded_for", "outcome", "about", "customer_id"})
@@ -149,13 +150,13 @@ class Task(Archivable, Revertible, Aggregate):
     def remind(self, remind_at: datetime) -> None:
         """The moment of the reminder has come; nothing where it is for another one by now."""
         is_wanted = self.remind_at == remind_at != self.reminded_for
-        if self.is_open and is_wanted and not self.is_archived:
+        if self.is_open and is_wanted and not (self.is_archived or self.is_withdrawn):
             self.record(self.Reminded(reminded_for=remind_at))
 
     def mark_overdue(self, due_at: datetime) -> None:
         """The task's moment has passed; nothing where it is due at another one by now."""
         is_new = self.due_at == due_at != self.overdue_since
-        if self.is_open and is_new:
+        if self.is_open and is_new and not self.is_withdrawn:
             self.record(self.BecameOverdue(overdue_since=due_at))
 
     @property

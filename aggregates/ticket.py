@@ -31,6 +31,7 @@ from aggregates.ticket_status import (
     TicketNotWaiting,
 )
 from aggregates.values import CodeText, FreeText, Text
+from aggregates.withdraw import Withdrawable
 
 Score = Annotated[int, Field(ge=1, le=5)]
 
@@ -39,7 +40,16 @@ class ContactOfOtherCustomer(Rejected):
     """The contact is one of another customer than the ticket's."""
 
 
-class Ticket(Archivable, Attachable, Revertible, Interactive, Commentable, CalledBack, Aggregate):
+class Ticket(
+    Withdrawable,
+    Archivable,
+    Attachable,
+    Revertible,
+    Interactive,
+    Commentable,
+    CalledBack,
+    Aggregate,
+):
     SERIES = "GD"
     REVISION = 2
     KEPT = frozenset({"status", "score", "comment"})

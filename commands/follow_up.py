@@ -19,10 +19,10 @@ PATIENCE = timedelta(days=7)
 """How long a customer may be without an interaction; and how long the owner has from then on."""
 BEGINS = (
     *(Customer.Registered, Customer.Assigned, Customer.Restored, Customer.Unmerged),
-    Customer.Reverted,
+    *(Customer.Reverted, Customer.Reinstated),
 )
 """Events from which the owner's time runs anew."""
-ENDS = Customer.Archived, Customer.Merged
+ENDS = Customer.Archived, Customer.Merged, Customer.Withdrawn
 TOLD = Customer.FollowUpResumed, Customer.FollowUpRescheduled
 """Events that say until when the owner has time."""
 FEWER = Interactive.InteractionRetracted, Customer.Separated

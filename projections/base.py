@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from aggregates.base import Aggregate, Trait, having
+from aggregates.base import Aggregate, Trait, having, traits
 from aggregates.events import Created, Event, PartEvent
 from aggregates.values import with_changes
 from projections.searching.lines import HIDDEN, Searched
@@ -154,7 +154,8 @@ class Projection(Generic[R]):
         return frozenset(t for t, e in events if not self.is_of_parts or self._is_of_part(e))
 
     def _is_of_part(self, event: type[Event]) -> bool:
-        return any(base in vars(self.of).values() for base in event.__mro__)
+        nested = [e for trait in traits(self.of) for e in vars(trait).values()]
+        return any(base in nested for base in event.__mro__)
 
     def part_of(self, event: Event) -> UUID:
         """The id of the row that an event is folded into."""
@@ -194,7 +195,7 @@ class Projection(Generic[R]):
         """An event of a trait is folded as the trait's own is, unless the kind's own is named."""
         family = event.__mro__
         fold = next((f for e in family for f in [self.folds.get(e)] if f is not None), None)
-        if fold is None and not self.is_of_parts:
+        if fold is None and self.is_of_parts == issubclass(event, PartEvent):
             fold = next((self.everywhere[e] for e in family if e in self.everywhere), None)
         leaves_alone = issubclass(event, PartEvent) and not self.is_of_parts
         if leaves_alone or not (self._uncopied | self.uncopied).isdisjoint(family):

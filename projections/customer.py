@@ -67,6 +67,11 @@ def restored(row: CustomerRow, event: Customer.Restored) -> CustomerRow:
     return row.updated(archived_at=None, **NOT_FLAGGED)
 
 
+@customers.on(Customer.Reinstated)
+def reinstated(row: CustomerRow, event: Customer.Reinstated) -> CustomerRow:
+    return row.updated(withdrawn_at=None, **NOT_FLAGGED)
+
+
 @customers.on(Customer.Reverted)
 def reverted(row: CustomerRow, event: Customer.Reverted) -> CustomerRow:
     return row.updated(**NOT_FLAGGED) if begins_anew(event) else row

@@ -1,0 +1,62 @@
+"""Withdrawing: taking a record back as if it had never been entered, without losing any of it."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from aggregates.base import Reservation, Trait
+from aggregates.errors import Rejected
+from aggregates.events import Event
+from aggregates.parts import Parted
+
+ENDING = frozenset({"withdraw", "reinstate"})
+"""Commands that any record takes, archived ones too."""
+
+
+class RecordWithdrawn(Rejected):
+    """The record was withdrawn."""
+
+
+class Withdrawable(Trait):
+    """Can be taken back. What it held, such as its name, is free again; lists leave it out, and
+    what was recorded on it, such as interactions; the history keeps all."""
+
+    KEPT = frozenset({"is_withdrawn"})
+
+    is_withdrawn: bool = False
+
+    class Withdrawn(Event):
+        def apply(self, aggregate: "Withdrawable") -> None:
+            aggregate.is_withdrawn = True
+
+    class Reinstated(Event):
+        def apply(self, aggregate: "Withdrawable") -> None:
+            aggregate.is_withdrawn = False
+
+    def withdraw(self, parts: Iterable[UUID] = ()) -> None:
+        """Take it back, with these parts."""
+        if self.is_withdrawn:
+            return
+        self.record(self.Withdrawn())
+        if isinstance(self, Parted):
+            for part_id in parts:
+                self.record(self.PartWithdrawn(withdrawn_part_id=part_id))
+
+    def reinstate(self, parts: Iterable[UUID] = ()) -> None:
+        """Have it again, with these parts, as it was; refused when stored where another record
+        holds by now what it held."""
+        if not self.is_withdrawn:
+            return
+        self.record(self.Reinstated())
+        if isinstance(self, Parted):
+            for part_id in parts:
+                self.record(self.PartReinstated(withdrawn_part_id=part_id))
+
+    def require_usable(self, verb: str) -> None:
+        super().require_usable(verb)
+        self.require(not self.is_withdrawn or verb in ENDING, RecordWithdrawn)
+
+    def out_of_use(self) -> str | None:
+        return "reference-withdrawn" if self.is_withdrawn else super().out_of_use()
+
+    def reservations(self) -> Iterable[Reservation]:
+        return () if self.is_withdrawn else super().reservations()
