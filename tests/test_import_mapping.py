@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from adapters import registry
 from adapters.importing.mapping import BadMapping, Mapping, by_name, load
 from adapters.importing.plan import Draft, Plan
-from adapters.importing.reading import Line
 from adapters.importing.reasons import Reasons
+from adapters.importing.sources import Line
 from aggregates.errors import Invalid
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.importing.reading import LONGEST_CELL, CsvFile, UnreadableFile
+from adapters.importing.opening import source
+from adapters.importing.reading import LONGEST_CELL, CsvFile
+from adapters.importing.sources import FOUND_OUT, UnreadableFile
 
 SPECTRUM = Path(__file__).resolve().parents[2] / "shared/data/csv-spectrum"
 CELLS = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
@@ -49,16 +51,15 @@ def test_cells_come_back_byte_for_byte(
 @one_file
 @given(content=st.binary(max_size=200))
 def test_no_bytes_whatsoever_crash_the_reader(tmp_path: Path, content: bytes) -> None:
+    path = written(tmp_path, b"a,b\n" + content)
     try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        with pytest.raises(UnreadableFile, match="not UTF-8"):
-            lines(tmp_path, b"a,b\n" + content)
+        file = source(path, FOUND_OUT)
+    except UnreadableFile:
         return
-    read = lines(tmp_path, b"a,b\n" + content)
-    for number, cells, problem in read:
-        assert 2 <= number <= text.count("\n") + text.count("\r") + 2
-        assert problem is not None or len(cells) == 2
+    ends = content.count(b"\n") + content.count(b"\r")
+    for line in file:
+        assert 2 <= line.number <= ends + 2
+        assert line.problem is not None or len(line.cells) == len(file.header)
 
 
 @one_file
@@ -105,11 +106,11 @@ def test_nothing_is_read_behind_a_quote_that_swallows_the_file(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("公司,行业\n".encode("gb18030"), "probably GB18030"),
-        ("a,b\n1,2\n中,文\n".encode("gb18030"), "(line 3)"),
-        ("a,b\n".encode("utf-16"), "UTF-16"),
-        (b"a,b\n\xff\xfe\x00\x81\n", "not UTF-8"),
-        (b"PK\x03\x04\x14\x00xl/workbook.xml", "is a workbook"),
+        (b"a,b\n\xff\xfe\x00\x81\n", "at line 2, column 4, the byte 81"),
+        ("a,b\n中,文\n文,".encode() + b"\xff\n", "not UTF-8: at line 3, column 3, the byte ff"),
+        (b"PK\x03\x04\x14\x00xl/workbook.xml", "is no sound workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", "a workbook of the old form"),
+        (b"%PDF-1.7\n", "is a PDF"),
         (b"", "is empty"),
         (b"\n\n", "is empty"),
         (b"a,a\n", "several columns called a"),
@@ -118,14 +119,14 @@ def test_nothing_is_read_behind_a_quote_that_swallows_the_file(tmp_path: Path) -
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
     with pytest.raises(UnreadableFile) as refusal:
-        CsvFile(written(tmp_path, content))
+        source(written(tmp_path, content), FOUND_OUT)
     assert reason in str(refusal.value)
 
 
 def test_a_character_across_two_blocks_is_no_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adapters.importing.reading.BLOCK", 3)
+    monkeypatch.setattr("adapters.importing.encodings.BLOCK", 3)
     assert lines(tmp_path, "a,b\n中文,文中\n") == [(2, ["中文", "文中"], None)]
 
 

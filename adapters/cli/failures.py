@@ -5,8 +5,8 @@ from pydantic import ValidationError
 
 from adapters.embedded.server import EmbeddedPostgresError
 from adapters.importing.mapping import BadMapping
-from adapters.importing.reading import UnreadableFile
 from adapters.importing.reasons import Reasons
+from adapters.importing.sources import UnreadableFile
 from adapters.postgres.log.secret import WrongSecret
 from aggregates.errors import DomainError
 from commands.ports import OutcomeUnknown, Overloaded

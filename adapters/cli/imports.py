@@ -13,6 +13,7 @@ from adapters.cli.opening import Data, opened, settings
 from adapters.importing.jobs import Job, prepare, run
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
+from adapters.importing.sources import Choices
 
 LISTED = 20
 """Rows that are printed: refused ones in a dry run, and those taken without something."""
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def import_file(
     kind: Annotated[str, typer.Argument(help="What the rows are: customers, opportunities, …")],
-    file: Annotated[Path, typer.Argument(help="A CSV file in UTF-8 whose first line is a header.")],
+    file: Annotated[Path, typer.Argument(help="CSV in any encoding, XLSX, or vCards.")],
     mapping: Annotated[
         Path | None,
         typer.Option(help="Which column fills which field (TOML); without it, by their names."),
@@ -35,15 +36,26 @@ def import_file(
     on_duplicate: Annotated[
         OnDuplicate, typer.Option(help="What to do with rows whose record exists and differs.")
     ] = "refuse",
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a text, where it is found out wrongly: gb18030, …")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What separates cells, where it is found out wrongly.")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Of a workbook; the first, unless named.")
+    ] = None,
     data: Data = None,
 ) -> None:
-    """Enter the rows of a CSV file by commands.
+    """Enter the rows of a file by commands, and say first what the file was taken for.
 
     Safe to run again: rows imported before are skipped. Refused rows are written to
     FILE.refused.csv with line and reason (a dry run prints them); then the exit code is 1.
     """
-    job = Job(kind, file, mapping, on_duplicate, is_rehearsal=dry_run)
+    choices = Choices(encoding, delimiter, sheet)
+    job = Job(kind, file, mapping, on_duplicate, is_rehearsal=dry_run, choices=choices)
     prepared = prepare(job, settings(data).zone)
+    print("\n".join(prepared.detected.lines()), flush=True)
     with opened(data) as backstory:
         report, refused = run(backstory, prepared, Progress())
     _tell(report, refused, dry_run)

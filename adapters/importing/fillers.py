@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
+from adapters.importing.detecting import Finding
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.references import Reference, References, referring
+from adapters.importing.settling import settled
 from adapters.importing.targets import Read, Target, target
 from adapters.importing.templates import Cells, Columns, Text
 from aggregates.base import markers
@@ -52,10 +54,19 @@ class Filler:
 
 
 class Binding:
-    """What rules are bound to: the file's columns, the zone, the other system's name."""
+    """What rules are bound to: the file's columns and notations, the zone, the other system's
+    name."""
 
-    def __init__(self, columns: Columns, zone: ZoneInfo, system: str | None) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        zone: ZoneInfo,
+        system: str | None,
+        finding: Finding | None = None,
+    ) -> None:
+        """``finding``: None where columns are read as the rules say and in no other way."""
         self.columns, self._zone, self._system = columns, zone, system
+        self._finding = finding
 
     def fillers(self, command: type[Command[Any]], rules: Mapping[str, Rule]) -> tuple[Filler, ...]:
         """One for each rule. Raises BadMapping."""
@@ -64,7 +75,10 @@ class Binding:
     def filler(self, of: Target, rule: Rule) -> Filler:
         if rule.constant is not None:
             return Filler(of.path, rule.constant, None, rule, None)
-        return Filler(of.path, None, self.columns.text(rule), rule, self._read(of, rule))
+        text = self.columns.text(rule)
+        if self._finding is not None:
+            rule = settled(rule, of, self._finding)
+        return Filler(of.path, None, text, rule, self._read(of, rule))
 
     def _named(self, command: type[Command[Any]], name: str, rule: Rule) -> Filler:
         try:

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 from adapters import registry
 from adapters.bootstrap import Backstory
 from adapters.importing import mapping
+from adapters.importing.detecting import Detected, Finding
 from adapters.importing.mapping import BadMapping
+from adapters.importing.opening import source
 from adapters.importing.plan import Plan, creating
-from adapters.importing.reading import CsvFile
 from adapters.importing.rehearsal import Rehearsal
 from adapters.importing.report import Report, discard_refusals, write_refusals
 from adapters.importing.running import Import, OnDuplicate
+from adapters.importing.sources import FOUND_OUT, Choices, Source
 from adapters.mapper import Mapper
 from adapters.seeds import LOCAL
 from commands.application import Application
@@ -34,6 +36,8 @@ class Job:
     is_rehearsal: bool = False
     """Give the verdicts, store nothing."""
     caller: Caller = IMPORTER
+    choices: Choices = FOUND_OUT
+    """What is said of the file; it outweighs what the mapping says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,10 @@ class PreparedJob:
     """A job whose file and mapping were found to be readable and to fit each other."""
 
     job: Job
-    file: CsvFile
+    file: Source
     plan: Plan
+    detected: Detected
+    """What the file was taken for."""
 
 
 def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
@@ -52,9 +58,12 @@ def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
     given = None if job.mapping is None else mapping.load(job.mapping)
     if given is not None and given.kind != job.kind:
         raise BadMapping(f"{job.mapping} is for {given.kind}, not for {job.kind}")
-    file = CsvFile(job.path, "," if given is None else given.delimiter)
+    said = FOUND_OUT if given is None else given.choices
+    file = source(job.path, job.choices.over(said))
     chosen = given or mapping.by_name(job.kind, file.header)
-    return PreparedJob(job, file, Plan(chosen, file.header, zone))
+    finding = Finding(file)
+    plan = Plan(chosen, file.header, zone, finding)
+    return PreparedJob(job, file, plan, finding.detected())
 
 
 def run(
@@ -75,10 +84,14 @@ def run(
         importing.run(file, progress)
     finally:
         if importing.report.refusals:
-            refused = write_refusals(importing.report, file.header, file.path, file.delimiter)
+            refused = _refusals(importing.report, file)
     if refused is None:
         discard_refusals(file.path)
     return importing.report, refused
+
+
+def _refusals(report: Report, file: Source) -> Path:
+    return write_refusals(report, file.header, file.path, file.delimiter, is_marked=file.is_marked)
 
 
 def _import(backstory: Backstory, prepared: PreparedJob) -> Import:

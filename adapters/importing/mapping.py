@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from adapters.importing.sources import Choices
+
 
 class BadMapping(Exception):
     """The mapping is wrong, by itself or for this file; the message says where."""
@@ -36,6 +38,8 @@ class Rule(_Part):
     """Of a custom field, whose type nothing else says."""
     format: str | None = None
     """Of a date or instant, as strptime reads it; without it, ISO 8601."""
+    decimal: Literal[".", ","] | None = None
+    """What the decimals of a number begin with; between thousands may then stand the other one."""
     split: str | None = None
     """What stands between the values of a field that takes several."""
     currency: str | None = None
@@ -93,7 +97,11 @@ class Mapping(Conditional):
     """A mapping file; rows of which the conditions do not hold are skipped."""
 
     kind: str
-    delimiter: str = ","
+    encoding: str | None = None
+    """In which the file is written, and what separates its cells, and which sheet it is of a
+    workbook; without them, what the file itself says."""
+    delimiter: str | None = None
+    sheet: str | None = None
     exported: bool = False
     """Whether it was exported from here: cells may then have marks against formulas."""
     external: External | None = None
@@ -106,9 +114,15 @@ class Mapping(Conditional):
     record: AnyRule | None = None
     """The record that a row tells more of: nothing is entered then, only steps are made."""
 
+    @property
+    def choices(self) -> Choices:
+        """What it says of the file."""
+        return Choices(self.encoding, self.delimiter, self.sheet)
+
     @model_validator(mode="after")
     def _one_character(self) -> Self:
-        if len(self.delimiter) != 1 or self.delimiter in '"\r\n':
+        given = self.delimiter
+        if given is not None and (len(given) != 1 or given in '"\r\n\0'):
             raise ValueError("delimiter must be one character, such as , or ; or a tab")
         return self
 

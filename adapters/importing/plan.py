@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 from adapters.http.problems import invalid
+from adapters.importing.detecting import Finding
 from adapters.importing.fillers import (
     Binding,
     Fields,
@@ -21,8 +22,8 @@ from adapters.importing.fillers import (
     resolved,
 )
 from adapters.importing.mapping import BadMapping, Mapping, Rule
-from adapters.importing.reading import Line
 from adapters.importing.references import Reference, References
+from adapters.importing.sources import Line
 from adapters.importing.steps import Asked, BoundStep, Condition, Further, moment
 from adapters.importing.targets import Target, target, written
 from adapters.importing.templates import Columns
@@ -63,12 +64,18 @@ class Draft:
 class Plan:
     """Turns rows into drafts, and drafts into requests. Raises BadMapping."""
 
-    def __init__(self, mapping: Mapping, header: list[str], zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        mapping: Mapping,
+        header: list[str],
+        zone: ZoneInfo,
+        finding: Finding | None = None,
+    ) -> None:
         self.command = creating(mapping.kind)
         self.kind = self.command.AGGREGATE
         self._external = mapping.external
         system = None if mapping.external is None else mapping.external.system
-        binding = Binding(Columns(header, mapping.exported), zone, system)
+        binding = Binding(Columns(header, mapping.exported), zone, system, finding)
         self._fillers = binding.fillers(self.command, self._rules(mapping))
         self._condition = Condition(mapping, binding.columns)
         self._record = None if mapping.record is None else _record(binding, mapping, self.kind)

@@ -1,49 +1,39 @@
-"""Reading a CSV file (RFC 4180, UTF-8): rows with the line on which each begins."""
+"""Reading a CSV file (RFC 4180): rows with the line on which each begins."""
 
-import codecs
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from adapters.importing.dialects import delimiter_of, spoken
+from adapters.importing.encodings import Encoding, encoding_of
+from adapters.importing.sources import Line, UnreadableFile, require_header, width_problem
+
 LONGEST_CELL = 1_000_000
 """Characters; far more than any field takes. A longer cell is a quote that was never closed."""
-BLOCK = 1 << 20
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF32_LE, "UTF-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16"),
-)
-_ZIP = b"PK\x03\x04"
-
-
-class UnreadableFile(Exception):
-    """The file as a whole cannot be read; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One row of the file as it stands there."""
-
-    number: int
-    """The file's line on which it begins; the header is on line 1."""
-    cells: list[str]
-    """As many as the header has, unless there is a problem."""
-    problem: str | None = None
-    """Why it is no row; ``cells`` then hold what could be read."""
+LONGEST_ROW = 20 * LONGEST_CELL
+"""Characters, so that a file without an end of line does not fill the memory."""
+SAMPLED = 1 << 14
+"""Characters at the beginning from which the delimiter is found out."""
 
 
 class CsvFile:
     """A CSV file with a header. Iterating reads it anew, row by row; blank lines are no rows."""
 
-    def __init__(self, path: Path, delimiter: str = ",") -> None:
-        """Raises UnreadableFile."""
-        self.path, self.delimiter = path, delimiter
+    def __init__(
+        self,
+        path: Path,
+        delimiter: str | None = None,
+        encoding: Encoding | str | None = None,
+    ) -> None:
+        """None: found out. Raises UnreadableFile."""
+        self.path = path
         csv.field_size_limit(LONGEST_CELL)
         try:
-            require_utf8(path)
+            if not isinstance(encoding, Encoding):
+                encoding = encoding_of(path, encoding)
+            self.encoding = encoding
+            self.delimiter = delimiter or self._delimiter()
             self.header = self._header()
         except OSError as error:
             raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from error
@@ -55,8 +45,22 @@ class CsvFile:
             for line in rows:
                 yield self._checked(line)
 
+    @property
+    def form(self) -> str:
+        return f"CSV in {self.encoding}, separated by {spoken(self.delimiter)}"
+
+    @property
+    def is_marked(self) -> bool:
+        return not self.encoding.is_utf8
+
     def _opened(self) -> TextIO:
-        return self.path.open(encoding="utf-8-sig", newline="")
+        return self.path.open(encoding=self.encoding.codec, newline="")
+
+    def _delimiter(self) -> str:
+        with self._opened() as file:
+            sample = file.read(SAMPLED)
+        whole = max(sample.rfind("\n"), sample.rfind("\r")) + 1
+        return delimiter_of(sample[:whole] if len(sample) == SAMPLED and whole else sample)
 
     def _header(self) -> list[str]:
         with self._opened() as file:
@@ -65,16 +69,12 @@ class CsvFile:
             raise UnreadableFile(f"{self.path} is empty: its first line should name the columns")
         if first.problem is not None:
             raise UnreadableFile(f"{self.path}: the line of column names {first.problem}")
-        named = [name for name in first.cells if name]
-        twice = sorted({name for name in named if named.count(name) > 1})
-        if twice:
-            raise UnreadableFile(f"{self.path} has several columns called {', '.join(twice)}")
-        return first.cells
+        return require_header(self.path, first.cells)
 
     def _checked(self, line: Line) -> Line:
         problem = line.problem
         if problem is None and len(line.cells) != len(self.header):
-            problem = f"has {len(line.cells)} cells where the header has {len(self.header)}"
+            problem = width_problem(len(line.cells), len(self.header))
         elif problem is None and any("\0" in cell for cell in line.cells):
             problem = "contains NUL"
         return line if problem is None else Line(line.number, line.cells, problem)
@@ -87,15 +87,26 @@ class _Lines:
         self._file = file
         self.number = 0
         self.taken: list[str] = []
+        self._size = 0
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = next(self._file)
+        line = self._file.readline(LONGEST_ROW)
+        if not line:
+            raise StopIteration
         self.number += 1
         self.taken.append(line)
+        self._size += len(line)
+        if self._size >= LONGEST_ROW:
+            raise csv.Error("field larger than a row may be")
         return line
+
+    def begin(self) -> None:
+        """A new row."""
+        self.taken.clear()
+        self._size = 0
 
     @property
     def first(self) -> int:
@@ -107,7 +118,7 @@ def _rows(file: TextIO, delimiter: str) -> Iterator[Line]:
     lines = _Lines(file)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
-        lines.taken.clear()
+        lines.begin()
         try:
             cells = next(reader)
         except StopIteration:
@@ -129,36 +140,3 @@ def _problem(error: csv.Error, is_endless: bool) -> str:
             "closed: nothing was read from here on"
         )
     return f"is not valid CSV: {error}"
-
-
-def require_utf8(path: Path) -> None:
-    """Raise UnreadableFile, naming the likely encoding, where the file is not UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    line = 1
-    with path.open("rb") as file:
-        block = file.read(BLOCK)
-        if block.startswith(_ZIP):
-            raise UnreadableFile(f"{path} is a workbook, not CSV; save it as CSV in UTF-8")
-        for mark, name in _BYTE_ORDER_MARKS:
-            if block.startswith(mark):
-                raise UnreadableFile(f"{path} is {name}; save it as UTF-8 and import it again")
-        while True:
-            try:
-                decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                line += error.object.count(b"\n", 0, error.start)
-                raise UnreadableFile(_other_encoding(path, line)) from None
-            if not block:
-                return
-            line += block.count(b"\n")
-            block = file.read(BLOCK)
-
-
-def _other_encoding(path: Path, line: int) -> str:
-    guess = "another encoding"
-    try:
-        path.read_bytes().decode("gb18030")
-        guess = "probably GB18030 (GBK)"
-    except UnicodeDecodeError:
-        pass
-    return f"{path} is not UTF-8 but {guess} (line {line}); save it as UTF-8 and import it again"

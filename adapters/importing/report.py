@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Literal
 
 from adapters.importing.mapping import REPORTED, is_reported
-from adapters.importing.reading import Line
+from adapters.importing.sources import Line
 
 Outcome = Literal["created", "updated", "skipped", "refused"]
 OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "skipped", "refused")
@@ -61,15 +61,23 @@ def _by_line(rows: Iterable[tuple[Line, str]]) -> list[tuple[Line, str]]:
     return sorted(rows, key=lambda row: row[0].number)
 
 
-def write_refusals(report: Report, header: Sequence[str], source: Path, delimiter: str) -> Path:
+def write_refusals(
+    report: Report,
+    header: Sequence[str],
+    source: Path,
+    delimiter: str,
+    *,
+    is_marked: bool = False,
+) -> Path:
     """Write the refused rows as they were, line and reason before them; answers where.
 
     Unrepaired, they are refused again: a row with too few cells is written with too few.
+    ``is_marked``: it begins with a byte order mark, which outweighs an encoding in a mapping.
     """
     path = refused_path(source)
     # A file of refused rows that is imported itself tells of its own lines, not of earlier ones.
     first = len(REPORTED) if [*map(is_reported, header[: len(REPORTED)])] == [True, True] else 0
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8-sig" if is_marked else "utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         writer.writerow([*_free(header[first:]), *header[first:]])
         for line, reason in report.in_order():

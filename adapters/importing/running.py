@@ -8,11 +8,11 @@ from uuid import UUID
 
 from adapters.conveyor import Conveyor
 from adapters.importing.plan import Draft, Plan
-from adapters.importing.reading import CsvFile, Line
 from adapters.importing.reasons import Reasons
 from adapters.importing.references import References
 from adapters.importing.report import Report
 from adapters.importing.rows import Row
+from adapters.importing.sources import Line, Source
 from aggregates.errors import DomainError, Invalid
 from commands.application import Application
 from commands.ports import EventLog, Keys, StoredReceipt
@@ -43,7 +43,7 @@ class Import:
         self.conveyor = Conveyor(application)
         self._postponed: list[Draft] = []
 
-    def run(self, file: CsvFile, progress: Callable[[Report], None] = lambda _: None) -> Report:
+    def run(self, file: Source, progress: Callable[[Report], None] = lambda _: None) -> Report:
         """Import every row. Raises OutcomeUnknown or Overloaded where the store fails for long;
         what was done until then is done, and running it again does the rest."""
         rows = iter(file)

@@ -12,6 +12,7 @@ import orjson
 from pydantic import BaseModel
 
 from adapters.importing.mapping import BadMapping, Rule
+from adapters.importing.notations import plain
 from aggregates.base import markers
 from aggregates.values import Money, Ref
 
@@ -48,6 +49,14 @@ class Target:
         return tuple in _types(self.annotation)
 
     @property
+    def is_custom(self) -> bool:
+        return self.annotation is Any
+
+    def holds(self, *kinds: type) -> bool:
+        """Whether its value, or one of its values, is of one of these kinds."""
+        return bool(set(kinds) & set(_types(self.annotation)))
+
+    @property
     def parts(self) -> type[BaseModel] | None:
         """What it consists of, where its parts are fields of their own."""
         found = _model_in(self.annotation)
@@ -55,8 +64,14 @@ class Target:
 
     def reader(self, rule: Rule, zone: ZoneInfo) -> Read:
         """How its texts are read under a rule."""
+        read, mark, currency = self._reader(rule, zone), rule.decimal, rule.currency
+        if mark is None:
+            return read
+        return lambda text: read(plain(text, mark, currency))
+
+    def _reader(self, rule: Rule, zone: ZoneInfo) -> Read:
         types = set(_types(self.annotation))
-        if self.annotation is Any:
+        if self.is_custom:
             return lambda text: scalar(text, rule.type)
         if tuple in types:
             return lambda text: text.split(rule.split) if rule.split else [text]

@@ -1,0 +1,135 @@
+"""What was found out of a file, shown with samples before it is trusted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from adapters.importing.notations import (
+    DateNotation,
+    NumberNotation,
+    dates,
+    decides_date,
+    decides_number,
+    numbers,
+)
+from adapters.importing.sources import Source
+
+SAMPLED = 1_000
+"""Rows from which notations are found out."""
+SHOWN = 3
+"""Values shown of each column."""
+LONGEST_SHOWN = 60
+"""Characters of a value that is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedColumn:
+    """A column, and how its dates or numbers are written, if it holds some."""
+
+    name: str
+    samples: tuple[str, ...]
+    dates: DateNotation | None = None
+    numbers: NumberNotation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a file is, as far as it says so."""
+
+    form: str
+    """In a few words: ``CSV in GB18030 (GBK), separated by ","``."""
+    columns: tuple[DetectedColumn, ...]
+    sampled: int
+    """Rows from which it was found out."""
+
+    def lines(self) -> Iterator[str]:
+        """What a person should see of it before it is trusted."""
+        yield f"{self.form}; {len(self.columns)} columns"
+        yield from (f"  {_spoken(column)}" for column in self.columns)
+
+
+class Finding:
+    """Finds out what a file is: from its first rows, and of a column that those leave open, where
+    it matters, from all of them."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        rows = list(islice(self._cells(), SAMPLED))
+        self._columns = {
+            at: _column(name, [row[at] for row in rows]) for at, name in enumerate(source.header)
+        }
+        self._sampled = len(rows)
+
+    def detected(self) -> Detected:
+        return Detected(self._source.form, tuple(self._columns.values()), self._sampled)
+
+    def dates(self, name: str) -> DateNotation | None:
+        """How a column's dates are written, if it holds some."""
+        at = self._at(name)
+        notation = self._columns[at].dates
+        if notation is not None and notation.order is None and not notation.contradicting:
+            notation = decides_date(self._further(at), notation)
+            self._columns[at] = replace(self._columns[at], dates=notation)
+        return notation
+
+    def numbers(self, name: str) -> NumberNotation | None:
+        """How a column's numbers are written, if it holds some."""
+        at = self._at(name)
+        notation = self._columns[at].numbers
+        if notation is not None and notation.is_undecided:
+            notation = decides_number(self._further(at), notation)
+            self._columns[at] = replace(self._columns[at], numbers=notation)
+        return notation
+
+    def _at(self, name: str) -> int:
+        return self._source.header.index(name)
+
+    def _further(self, at: int) -> Iterator[str]:
+        """The column's values behind those that were looked at."""
+        return (row[at].strip() for row in islice(self._cells(), self._sampled, None))
+
+    def _cells(self) -> Iterator[list[str]]:
+        return (line.cells for line in self._source if line.problem is None)
+
+
+def _column(name: str, cells: Sequence[str]) -> DetectedColumn:
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    samples = tuple(_shown(cell) for cell in islice(dict.fromkeys(filled), SHOWN))
+    found = dates(filled)
+    return DetectedColumn(name, samples, found, None if found else numbers(filled))
+
+
+def _shown(cell: str) -> str:
+    """A cell on one line, none of whose characters does anything to a terminal."""
+    text = "".join(sign if sign.isprintable() else " " for sign in cell[: LONGEST_SHOWN + 1])
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+
+
+def _spoken(column: DetectedColumn) -> str:
+    said = [*_dates(column.dates), *_numbers(column.numbers)]
+    notes = f"  ({'; '.join(said)})" if said else ""
+    return f"{_shown(column.name) or '(no name)'}: {' | '.join(column.samples) or '-'}{notes}"
+
+
+def _dates(found: DateNotation | None) -> Iterator[str]:
+    if found is None:
+        return
+    if found.contradicting:
+        yield f"dates: {' and '.join(found.contradicting)} contradict each other"
+    elif found.order is None:
+        yield f"dates: {' or '.join(found.readings)}, nothing decides"
+    elif found.because is not None:
+        yield f"dates {found.order}, by {found.because}"
+
+
+def _numbers(found: NumberNotation | None) -> Iterator[str]:
+    if found is None:
+        return
+    if found.is_undecided:
+        yield f"numbers: {found.example} may be thousands or decimals, nothing decides"
+    elif found.contradicting is not None:
+        yield f"numbers: {found.example} and {found.contradicting} contradict each other"
+    elif not found.is_plain and found.because is not None:
+        yield f"decimals behind {found.mark!r}, by {found.because}"
+    if found.signs:
+        yield f"currency {' '.join(found.signs)}"

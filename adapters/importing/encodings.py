@@ -1,0 +1,189 @@
+"""In which encoding a text file is written: said by its mark, by the mapping, or found out.
+
+What is found out is checked against every byte of the file before a row is read.
+"""
+
+import codecs
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import chardet
+
+from adapters.importing.sources import UnreadableFile
+
+BLOCK = 1 << 20
+SAMPLED = 1 << 16
+"""Bytes from which an encoding is found out, of lines that are not ASCII, wherever they are."""
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
+_ENDS = (b"\n", b"\r", b",", b";", b"\t", b"|", b'"')
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
+"""What makes the detector think of programs and pictures; part of no other character."""
+_CODECS = {
+    "GB18030": ("gb18030",),
+    "Big5": ("cp950", "big5hkscs"),
+    "CP932": ("cp932",),
+    "Windows-1252": ("cp1252",),
+}
+"""What the detector answers, and what reads it; of several, the first that reads all of it."""
+_NAMES = {
+    "utf-8-sig": "UTF-8",
+    "utf-16-le": "UTF-16, little-endian",
+    "utf-16-be": "UTF-16, big-endian",
+    "gb18030": "GB18030 (GBK)",
+    "cp950": "Big5 (cp950)",
+    "big5hkscs": "Big5 (Hong Kong)",
+    "cp932": "Shift-JIS (cp932)",
+    "cp1252": "Latin (cp1252)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoding, and who says so."""
+
+    codec: str
+    by: Literal["mark", "mapping", "content"]
+
+    @property
+    def is_utf8(self) -> bool:
+        return self.codec == "utf-8-sig"
+
+    def __str__(self) -> str:
+        return _NAMES.get(self.codec, self.codec.upper())
+
+
+def encoding_of(path: Path, given: str | None) -> Encoding:
+    """The file's encoding; a byte order mark outweighs what is given.
+
+    Raises UnreadableFile where there is none, or the file has bytes that are not in it.
+    """
+    found = _said(path, given) or _looks_like_utf16(path)
+    if found is None:
+        return _found_out(path)
+    _require(path, found)
+    return found
+
+
+def _said(path: Path, given: str | None) -> Encoding | None:
+    with path.open("rb") as file:
+        head = file.read(4)
+    for mark, codec in _MARKS:
+        if head.startswith(mark):
+            return Encoding(codec, "mark")
+    return None if given is None else Encoding(codec_called(given), "mapping")
+
+
+def codec_called(name: str) -> str:
+    """The codec of an encoding that somebody named. Raises UnreadableFile."""
+    try:
+        info = codecs.lookup(name)
+        is_text = isinstance(info.incrementaldecoder().decode(b""), str)
+    except (LookupError, TypeError):
+        is_text = False
+    if not is_text:
+        raise UnreadableFile(f"there is no encoding called {name!r}; see docs/importing.md")
+    # GBK and GB2312 are parts of GB18030, and what calls itself so often holds more than they do.
+    return {"utf-8": "utf-8-sig", "gbk": "gb18030", "gb2312": "gb18030"}.get(info.name, info.name)
+
+
+def _looks_like_utf16(path: Path) -> Encoding | None:
+    """UTF-16 without a mark: nearly every end of a line or a cell has NUL for its other byte."""
+    with path.open("rb") as file:
+        head = file.read(SAMPLED)
+    ends = sum(map(head.count, _ENDS))
+    for codec in ("utf-16-le", "utf-16-be"):
+        pairs = [(end + b"\0")[:: 1 if codec.endswith("le") else -1] for end in _ENDS]
+        paired = sum(map(head.count, pairs))
+        if paired and paired * 5 >= ends * 4:
+            return Encoding(codec, "content")
+    return None
+
+
+def _found_out(path: Path) -> Encoding:
+    utf8 = Encoding("utf-8-sig", "content")
+    if _fault(path, utf8.codec) is None:
+        return utf8
+    sample = list(_not_ascii(path))
+    if sum(map(_is_utf8, sample)) * 2 >= len(sample):
+        _require(path, utf8)  # A few wrong bytes make no other encoding.
+    # Judged without the lines in ASCII: among many of them the detector takes any bytes for Latin.
+    seen = b"".join(sample).translate(None, _CONTROLS)
+    name = chardet.detect(seen, include_encodings=["utf-8", *_CODECS])["encoding"]
+    possible = [Encoding(codec, "content") for codec in _CODECS.get(name or "", ())]
+    for encoding in possible:
+        if _fault(path, encoding.codec) is None:
+            return encoding
+    _require(path, next(iter(possible), utf8))
+    raise AssertionError("a file without a fault was read above")
+
+
+def _not_ascii(path: Path) -> Iterator[bytes]:
+    taken = 0
+    with path.open("rb") as file:
+        while taken < SAMPLED and (line := file.readline(SAMPLED)):
+            if not line.isascii():
+                taken += len(line)
+                yield line
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _require(path: Path, encoding: Encoding) -> None:
+    """Raise UnreadableFile, naming line and column, where the file is not in this encoding."""
+    offset = _fault(path, encoding.codec)
+    if offset is None:
+        return
+    line, column = _place(path, encoding.codec, offset)
+    with path.open("rb") as file:
+        file.seek(offset)
+        byte = file.read(1).hex()
+    raise UnreadableFile(
+        f"{path} is not {encoding}: at line {line}, column {column}, the byte {byte} is not in it; "
+        'say in the mapping which encoding it is, such as encoding = "gb18030", or save it as UTF-8'
+    )
+
+
+def _fault(path: Path, codec: str) -> int | None:
+    """Where the first byte is that is not in the encoding; None where all are."""
+    decoder = codecs.getincrementaldecoder(codec)()
+    read = 0
+    with path.open("rb") as file:
+        while True:
+            block = file.read(BLOCK)
+            read += len(block)
+            try:
+                decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                return read - len(error.object) + error.start
+            except UnicodeError:  # UTF-16 and UTF-32 that say nothing of their place.
+                return read
+            if not block:
+                return None
+
+
+def _place(path: Path, codec: str, offset: int) -> tuple[int, int]:
+    """Line and column (characters, both from 1) of a byte."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)(), translate=True)
+    line, column = 1, 1
+    with path.open("rb") as file:
+        while offset > 0:
+            text = decoder.decode(file.read(min(BLOCK, offset)))
+            offset -= BLOCK
+            line += text.count("\n")
+            column = len(text) - text.rfind("\n") if "\n" in text else column + len(text)
+    return line, column

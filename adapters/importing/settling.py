@@ -1,0 +1,59 @@
+"""Rules that say nothing of how a column writes dates or numbers, completed by what it says."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from adapters.importing.detecting import Finding
+from adapters.importing.mapping import BadMapping, Rule
+from adapters.importing.targets import Target
+from aggregates.values import Money
+
+
+def settled(rule: Rule, of: Target, finding: Finding) -> Rule:
+    """The rule, with the format or the decimal mark of its column. Raises BadMapping where nothing
+    decides between two readings."""
+    if rule.column is None:
+        return rule
+    if of.holds(date, datetime) and rule.format is None:
+        return _with_format(rule, rule.column, finding)
+    if _is_number(rule, of) and rule.decimal is None:
+        return _with_decimal(rule, rule.column, finding)
+    return rule
+
+
+def _is_number(rule: Rule, of: Target) -> bool:
+    is_custom = of.is_custom and rule.type in ("integer", "number")
+    return is_custom or of.holds(Money, Decimal, int, float)
+
+
+def _with_format(rule: Rule, column: str, finding: Finding) -> Rule:
+    found = finding.dates(column)
+    if found is None or (found.format is None and not found.readings):
+        return rule
+    if found.order is None:
+        why = f"nothing decides whether {found.example} begins with the day or the month"
+        if found.contradicting:
+            one, other = found.contradicting
+            why = f"of {one} and {other} one begins with the day and one with the month"
+        how = " or ".join(f'format = "{reading}"' for reading in found.readings)
+        raise BadMapping(f"column {column!r}: {why}; say {how} in the mapping")
+    return rule.model_copy(update={"format": found.format})
+
+
+def _with_decimal(rule: Rule, column: str, finding: Finding) -> Rule:
+    found = finding.numbers(column)
+    if found is None or found.is_plain:
+        return rule
+    how = 'say decimal = "." or decimal = "," in the mapping'
+    if found.is_undecided:
+        plain = found.example.replace(",", ".")
+        raise BadMapping(
+            f"column {column!r}: nothing decides whether {found.example} is {plain} or "
+            f"{plain.replace('.', '')}; {how}"
+        )
+    if found.contradicting is not None:
+        raise BadMapping(
+            f"column {column!r}: {found.example} and {found.contradicting} are written "
+            f"differently; {how}"
+        )
+    return rule.model_copy(update={"decimal": found.mark or "."})
