@@ -11,8 +11,8 @@ from adapters.bootstrap import Backstory
 from adapters.cli.failures import REFUSED, Failure
 from adapters.cli.opening import Data, opened, settings
 from adapters.cli.serve import address, listen, run, stop_on_sigterm
+from adapters.demo.diary import Setting
 from adapters.demo.showing import tour
-from adapters.demo.story import Setting
 from adapters.demo.telling import Demo, OtherDemo, Telling, tell
 from adapters.settings import Settings
 
@@ -22,8 +22,8 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    customers: Annotated[int, typer.Option(min=1, max=75_000, help="How many.")] = 60,
-    years: Annotated[int, typer.Option(min=1, max=50, help="How many years of history.")] = 1,
+    customers: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 150,
+    years: Annotated[int, typer.Option(min=1, max=50, help="How many years of history.")] = 3,
     seed: Annotated[int, typer.Option(min=1, max=999, help="Another seed, another company.")] = 1,
     until: Annotated[
         datetime | None,

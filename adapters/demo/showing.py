@@ -2,8 +2,8 @@
 
 from adapters import apikeys
 from adapters.bootstrap import Backstory
-from adapters.demo.story import Setting
-from adapters.demo.telling import DIRECTOR
+from adapters.demo.diary import Setting
+from adapters.demo.staff import DIRECTOR
 from aggregates.user import User
 from commands.requests import Caller, Request
 from commands.user import AddUserApiKey

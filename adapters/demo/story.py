@@ -1,208 +1,225 @@
 """One customer's story: what is asked of the system, by whom, when; drawn from a seed."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
 from random import Random
-from typing import Any
-from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo
 
-from adapters.demo import business, names
-from adapters.seeds import NAMESPACE
-from commands.base import COMMANDS, Meta
-from commands.requests import Caller, Request
+from adapters.demo import business, names, truths
+from adapters.demo.arrival import Arrival, Double
+from adapters.demo.care import Care
+from adapters.demo.deals import Deals, Span
+from adapters.demo.diary import Diary, Setting, Step, money
+from adapters.demo.people import PHONES_EACH, People
+from adapters.demo.service import Service
+from adapters.demo.staff import Seat
 
-STAGES = ("lead", "first_contact", "proposal", "negotiating")
-
-
-def demo_id(seed: int, name: str) -> UUID:
-    """The id of what a demo calls so."""
-    return uuid5(NAMESPACE, f"demo/{seed}/{name}")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What every story of one demo has in common."""
-
-    seed: int
-    begin: date
-    end: date
-    """The first day on which nothing happens any more."""
-    zone: ZoneInfo
-    sellers: tuple[UUID, ...]
-
-    def id(self, name: str) -> UUID:
-        """The id of what the demo calls so."""
-        return demo_id(self.seed, name)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something somebody asks for at some time."""
-
-    at: datetime
-    request: Request
-    caller: Caller
+GRADES = {"大客户": "a", "常购客户": "b", "备件客户": "c", "零散客户": "c"}
+LONG = timedelta(400)
+"""So long after the history's end, what happens is of no interest to it."""
+HALF_A_YEAR = timedelta(180)
+WARNING = timedelta(30)
+"""Nobody who is about to leave begins to buy something so shortly before the last word."""
+BEFORE = 8
+"""Days for which a later purchase is spoken about before it is made."""
+NUMBERS_EACH_SEED = 100_000
 
 
 class Story:
-    """Everything that happens with one customer. Iterating tells it in order of time."""
+    """Everything that happens with one customer."""
 
     def __init__(self, setting: Setting, number: int) -> None:
-        self._setting, self._number = setting, number
-        self._chance = Random(f"{setting.seed}/{number}")
-        self._customer_id = setting.id(f"customer/{number}")
-        self._seller = self._chance.choice(setting.sellers)
-        self._tags = tuple(self._chance.sample(business.TAGS, self._chance.randint(0, 2)))
-        self._steps: list[Step] = []
+        self.arrival = Arrival.of(setting, number)
+        chance = Random(f"{setting.seed}/{number}")
+        self.diary = Diary(setting, str(number), chance)
+        phones = (setting.seed * NUMBERS_EACH_SEED + number) * PHONES_EACH
+        arrival = self.arrival
+        self.people = People(self.diary, arrival.customer_id, phones, arrival.seat)
+        self.deals = Deals(self.diary, arrival, self.people)
+        self._never = datetime.combine(setting.end + LONG, time.min, setting.zone)
+        self.care = Care(self.diary, arrival, self.people)
 
-    def __iter__(self) -> Iterator[Step]:
-        days = (self._setting.end - self._setting.begin).days
-        # Far enough from the end that a weekend does not push it out.
-        known_on = _workday(self._setting.begin + timedelta(self._chance.randrange(days - 3)))
-        self._register(known_on)
-        sold = [self._sell(index, known_on) for index in range(self._chance.randint(1, 3))]
-        self._look_after(known_on, [won_on for won_on in sold if won_on is not None])
-        return iter(sorted(self._steps, key=lambda step: step.at))
+    def steps(self) -> list[Step]:
+        """In no order."""
+        known_at = self.diary.moment(self.arrival.on)
+        person = self._register(known_at)
+        self.people.live()
+        won_at = self.deals.first(known_at)
+        self._learn(known_at)
+        if won_at is None:
+            self._not_bought(known_at)
+        else:
+            self._bought(won_at)
+        self._hand_over(known_at, (*self.deals.spans, *self.care.spans))
+        self._double(person)
+        self._look_alike(known_at)
+        return self.diary.steps
 
-    def _ask(
-        self, on: date, command: str, id: UUID, reason: str | None = None, **fields: Any
-    ) -> bool:
-        """Ask for a command some time that day; False where the day is past the end."""
-        at = self._office_hours(on)
-        if at.date() >= self._setting.end:
-            return False
-        key = f"demo/{self._setting.seed}/{self._number}/{len(self._steps)}"
-        made = COMMANDS[command].model_validate(fields)
-        request = Request(made, id, Meta(reason=reason, occurred_at=at), idempotency_key=key)
-        self._steps.append(Step(at, request, Caller(self._seller)))
-        return True
-
-    def _office_hours(self, on: date) -> datetime:
-        """A moment of that day, or of the Monday after a weekend."""
-        seconds = self._chance.randrange(9 * 3600, 18 * 3600)
-        start = datetime.combine(_workday(on), time.min, self._setting.zone)
-        return start + timedelta(seconds=seconds)
-
-    def _register(self, on: date) -> None:
-        company = names.company(self._setting.seed, self._number)
-        chance, number = self._chance, self._setting.seed * 100_000 + self._number
-        contact = names.person(chance.randrange(100_000))
-        self._ask(
-            on,
+    def _register(self, at: datetime) -> dict[str, str]:
+        chance, company = self.diary.chance, self.arrival.company
+        person, owner = self.people.begin(at), self.arrival.seat.holder(at.date())
+        product = chance.choice(business.PRODUCTS[self.arrival.segment.products]).name
+        tags = chance.sample(business.TAGS, chance.randint(0, 2))
+        self.diary.ask(
+            at,
+            owner,
             "customers/register",
-            self._customer_id,
+            self.arrival.customer_id,
             name=company.name,
             short_name=company.short_name,
             industry=company.industry,
-            source=chance.choice(business.SOURCES),
+            source=self.arrival.source,
             region=company.place,
-            address=f"{company.place}市工业园{chance.randint(1, 40)}路{chance.randint(1, 300)}号",
+            address=names.address(company.place, chance.randrange(10_000)),
+            phone=names.landline(self.people.number),
             employees=chance.choice((35, 80, 160, 420, 900, 2600)),
-            annual_revenue=_money(chance.randint(5, 900) * 1_000_000),
-            tags=self._tags,
-            owner_id=self._seller,
-            primary_contact={
-                "name": contact.name,
-                "phone": names.mobile(number),
-                "email": f"{contact.login}@example.com",
-                "job_title": chance.choice(business.TITLES),
-            },
+            annual_revenue=money(chance.randint(5, 900) * 1_000_000),
+            needs=business.ENQUIRIES[self.arrival.source].format(product=product),
+            tags=tuple(tags),
+            owner_id=owner.id,
+            primary_contact=person,
         )
+        return person
 
-    def _look_after(self, known_on: date, won_on: list[date]) -> None:
-        chance, id = self._chance, self._customer_id
-        if chance.random() < 0.7:
-            needs, why = chance.choice(business.NEEDS), chance.choice(business.NEEDS_REASONS)
-            later = known_on + timedelta(days=chance.randint(7, 60))
-            self._ask(later, "customers/change-details", id, why, needs=needs)
-        if chance.random() < 0.25:
-            later = known_on + timedelta(days=chance.randint(30, 200))
-            phone, why = (
-                names.mobile(chance.randrange(100_000)),
-                chance.choice(business.PHONE_REASONS),
+    def _learn(self, known_at: datetime) -> None:
+        """What is found out and changes with time."""
+        diary, chance, seat = self.diary, self.diary.chance, self.arrival.seat
+        id = self.arrival.customer_id
+        if diary.happens(0.6):
+            at = diary.days_later(known_at, 7, 120)
+            why, needs = chance.choice(business.NEEDS_REASONS), chance.choice(business.NEEDS)
+            by = seat.holder(at.date())
+            diary.ask(at, by, "customers/change-details", id, why, needs=needs)
+        if diary.happens(0.3):
+            at = diary.days_later(known_at, 200, 700)
+            address = names.address(self.arrival.company.place, chance.randrange(10_000, 20_000))
+            by = seat.holder(at.date())
+            diary.ask(at, by, "customers/change-details", id, "客户搬迁新厂", address=address)
+
+    def _not_bought(self, known_at: datetime) -> None:
+        diary, span = self.diary, self.deals.spans[0]
+        at = diary.days_later(known_at, 2, 12)
+        if diary.happens(0.6):
+            by = self.arrival.seat.holder(at.date())
+            id, why = self.arrival.customer_id, business.ASKED
+            diary.ask(at, by, "customers/classify", id, why, type="interested")
+        self.care.of_prospect(span.end or known_at)
+
+    def _bought(self, won_at: datetime) -> None:
+        diary, segment = self.diary, self.arrival.segment
+        self._classify(won_at)
+        service = Service(diary, self.arrival, self.people, self._last_word(won_at))
+        service.live(won_at)
+        quiet_at = service.quiet_at
+        self._buy_again(won_at, quiet_at)
+        until = quiet_at if segment.interval else min(quiet_at, won_at + HALF_A_YEAR)
+        self.care.of_buyer(won_at, until)
+        if quiet_at < self._never:
+            self.care.of_leaver(quiet_at)
+
+    def _classify(self, won_at: datetime) -> None:
+        diary, tag = self.diary, self.arrival.segment.tag
+        at, id = diary.hours_later(won_at, 0.2, 2), self.arrival.customer_id
+        by, why = self.arrival.seat.holder(at.date()), business.BOUGHT
+        diary.ask(at, by, "customers/classify", id, why, type="customer", grade=GRADES[tag])
+        diary.ask(diary.hours_later(at, 0.1, 1), by, "customers/tag", id, tags=(tag,))
+
+    def _last_word(self, won_at: datetime) -> datetime:
+        """When the customer speaks for the last time, bad service left aside."""
+        leaving = self.arrival.segment.leaving
+        if leaving == 0:
+            return self._never
+        within_a_year = self.diary.chance.random() / leaving
+        days = max(40, round(365 * within_a_year))
+        return min(self._never, won_at + timedelta(days))
+
+    def _buy_again(self, won_at: datetime, quiet_at: datetime) -> None:
+        diary, segment = self.diary, self.arrival.segment
+        if segment.interval is None:
+            return
+        at = won_at
+        while True:
+            days = max(
+                14.0, diary.chance.gauss(segment.interval, segment.interval * segment.spread)
             )
-            self._ask(later, "customers/change-details", id, why, phone=phone)
-        if chance.random() < 0.5:
-            later = known_on + timedelta(days=chance.randint(5, 40))
-            tag = chance.choice([tag for tag in business.TAGS if tag not in self._tags])
-            self._ask(later, "customers/tag", id, tags=(tag,))
-        if won_on:
-            grade = chance.choice("aabbbcc")
-            self._ask(min(won_on), "customers/classify", id, type="customer", grade=grade)
-        elif chance.random() < 0.6:
-            later = known_on + timedelta(days=chance.randint(3, 30))
-            self._ask(later, "customers/classify", id, type="interested")
-        if chance.random() < 0.15:
-            later = known_on + timedelta(days=chance.randint(60, 250))
-            others = [seller for seller in self._setting.sellers if seller != self._seller]
-            self._ask(later, "customers/assign", id, owner_id=chance.choice(others))
+            at += timedelta(days)
+            opened_at = diary.moment((at - timedelta(BEFORE)).date())
+            if opened_at > quiet_at - WARNING or opened_at.date() >= diary.setting.end:
+                return
+            self.deals.again(opened_at)
 
-    def _sell(self, index: int, known_on: date) -> date | None:
-        """An opportunity from its opening as far as it comes; the day it was won, if it was."""
-        chance, id = self._chance, self._setting.id(f"opportunity/{self._number}/{index}")
-        on = known_on + timedelta(days=1 + index * chance.randint(60, 150) + chance.randrange(20))
-        product, count = chance.choice(business.PRODUCTS), chance.choice((1, 1, 1, 2, 3))
-        amount = product.price * count
-        is_open = self._ask(
-            on,
-            "opportunities/open",
+    def _hand_over(self, known_at: datetime, spans: Iterable[Span]) -> None:
+        """What is open when somebody leaves goes to who comes after."""
+        open_things = list(spans)
+        known = Span("customers", self.arrival.customer_id, known_at, None)
+        self._assign(self.arrival.seat, (known, *open_things))
+
+    def _assign(self, seat: Seat, spans: Iterable[Span]) -> None:
+        manager = self.diary.setting.staff.manager_of(seat.department)
+        for span in spans:
+            for on in seat.handovers:
+                if span.begin.date() < on and (span.end is None or on < span.end.date()):
+                    at, owner_id = self.diary.moment(on), seat.holder(on).id
+                    what = f"{span.aggregates}/assign"
+                    self.diary.ask(at, manager, what, span.id, business.HANDOVER, owner_id=owner_id)
+
+    def _double(self, person: dict[str, str]) -> None:
+        """Somebody else meets the same customer, and does not look whether it is there."""
+        double = Double.of(self.diary.setting, self.arrival)
+        if double is None:
+            return
+        diary, company = self.diary, self.arrival.company
+        at, id = diary.moment(double.on), double.customer_id
+        by = double.seat.holder(at.date())
+        diary.ask(
+            at,
+            by,
+            "customers/register",
             id,
-            title=f"{product.name} × {count}",
-            customer_id=self._customer_id,
-            amount=_money(amount),
-            products=(product.name,),
-            expected_close_on=on + timedelta(days=chance.choice((60, 90, 120))),
-            owner_id=self._seller,
-            strengths=chance.choice(business.STRENGTHS),
-            weaknesses=chance.choice(business.WEAKNESSES),
+            name=company.rewritten,
+            short_name=company.short_name,
+            industry=company.industry,
+            source="phone",
+            region=company.place,
+            phone=names.landline(self.people.number),
+            owner_id=by.id,
+            primary_contact=person,
         )
-        return self._work_on(id, on, amount) if is_open else None
+        subject, said = business.CARES[2]
+        later = diary.days_later(at, 2, 9)
+        by = double.seat.holder(later.date())
+        talk = {"channel": "email", "subject": subject, "content": said, "direction": "out"}
+        diary.ask(later, by, "customers/record-interaction", id, **talk)
+        self._assign(double.seat, (Span("customers", id, at, None),))
 
-    def _work_on(self, id: UUID, on: date, amount: int) -> date | None:
-        chance = self._chance
-        for stage in STAGES[1:]:
-            on += timedelta(days=chance.randint(4, 35))
-            if chance.random() < 0.12:
-                self._lose(id, on)
-                return None
-            if not self._ask(on, "opportunities/advance", id, stage=stage):
-                return None
-            if stage == "proposal" and chance.random() < 0.5:
-                on += timedelta(days=chance.randint(3, 14))
-                amount = round(amount * chance.choice((85, 92, 95, 110)) / 100)
-                why = chance.choice(business.AMOUNT_REASONS)
-                self._ask(on, "opportunities/change-amount", id, why, amount=_money(amount))
-        on += timedelta(days=chance.randint(5, 40))
-        if chance.random() < 0.4:
-            self._lose(id, on)
-            return None
-        return self._win(id, on, amount)
-
-    def _win(self, id: UUID, on: date, amount: int) -> date | None:
-        on = _workday(on)
-        is_won = self._ask(on, "opportunities/win", id, won_on=on, amount=_money(amount))
-        return on if is_won else None
-
-    def _lose(self, id: UUID, on: date) -> None:
-        on = _workday(on)
-        why = self._chance.randrange(len(business.LOST_REASONS))
-        note = business.NOTES[min(why, len(business.NOTES) - 1)]
-        said = {"note": note} if note else {}
-        self._ask(
-            on, "opportunities/lose", id, lost_on=on, lost_reason=business.LOST_REASONS[why], **said
+    def _look_alike(self, known_at: datetime) -> None:
+        """A subsidiary with nearly the same name, which is another customer."""
+        diary, company, seat = self.diary, self.arrival.company, self.arrival.seat
+        if not diary.happens(truths.LOOK_ALIKES):
+            return
+        at, id = diary.days_later(known_at, 30, 200), diary.setting.id(f"subsidiary/{diary.name}")
+        by, other_id = seat.holder(at.date()), self.arrival.customer_id
+        person = names.person(diary.chance.randrange(100_000))
+        phone = names.mobile(self.people.number + names.MOBILES // 4)
+        is_told = diary.ask(
+            at,
+            by,
+            "customers/register",
+            id,
+            name=company.subsidiary,
+            industry=company.industry,
+            source="referral",
+            parent_id=other_id,
+            owner_id=by.id,
+            primary_contact={"name": person.name, "phone": phone},
         )
+        if is_told:
+            later = diary.days_later(at, 1, 5)
+            why, by = "独立法人，分别签约", seat.holder(later.date())
+            diary.ask(later, by, "customers/mark-distinct", id, why, other_id=other_id)
+            self._assign(seat, (Span("customers", id, at, None),))
 
 
-def _workday(on: date) -> date:
-    return on + timedelta(days=7 - on.weekday()) if on.weekday() > 4 else on
-
-
-def _money(amount: int) -> dict[str, str]:
-    return {"amount": str(amount), "currency": "CNY"}
-
-
-def told(stories: Iterable[Story]) -> list[Step]:
-    """Several stories in order of time."""
-    return sorted((step for story in stories for step in story), key=lambda step: step.at)
+def told(setting: Setting, numbers: Iterable[int]) -> list[Step]:
+    """Several customers' stories in order of time."""
+    steps = (step for number in numbers for step in Story(setting, number).steps())
+    return sorted(steps, key=lambda step: step.at or datetime.max)

@@ -1,4 +1,4 @@
-"""Telling the demo's history: the staff enters, then every customer's story, as commands."""
+"""Telling the demo's history: the staff enters, every customer's story, duplicates, departures."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -7,29 +7,33 @@ from itertools import islice
 
 from adapters.bootstrap import Backstory
 from adapters.conveyor import Conveyor, Done
-from adapters.demo.staff import Member, staff
-from adapters.demo.story import Setting, Step, Story, demo_id, told
+from adapters.demo.arrival import Arrival, Double
+from adapters.demo.diary import CLOSES, Setting, Step
+from adapters.demo.staff import DIRECTOR, Member, Staff, demo_id
+from adapters.demo.story import told
 from adapters.seeds import LOCAL
 from aggregates.errors import DomainError
 from commands.base import Meta
+from commands.merge import MergeCustomer, UnmergeCustomer
 from commands.requests import Caller, Request
-from commands.user import AddUser
+from commands.user import AddUser, DisableUser
 
+TOGETHER = 500
+"""Customers whose stories are in memory together, and told in order of time."""
 BLOCK = 500
-"""Customers whose stories are told together, in order of time; also commands looked up at once."""
-DIRECTOR = "director"
+"""Commands looked up at once."""
 
 
 class OtherDemo(Exception):
-    """A demo of this seed with another beginning is here already; the message says what to do."""
+    """A demo of this seed with other arguments is here already; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
     """The arguments of a demo."""
 
-    customers: int = 60
-    years: int = 1
+    customers: int = 150
+    years: int = 3
     seed: int = 1
     until: date | None = None
     """The first day on which nothing happens any more; None: that of the demo which is here
@@ -44,6 +48,8 @@ class Telling:
     """Those told so far."""
     new: int = 0
     """Those of them that were not there before."""
+    customers: int = 0
+    """Those whose whole stories were told."""
 
 
 def tell(
@@ -53,10 +59,21 @@ def tell(
     in the database already gets in the way."""
     setting = _setting(backstory, demo)
     telling, teller = Telling(), _Teller(backstory)
-    for block in _blocks(_steps(setting, demo.customers)):
-        telling.commands += len(block)
-        telling.new += teller.tell(block)
-        progress(telling)
+
+    def go_on(steps: Iterable[Step]) -> None:
+        for block in _blocks(steps):
+            telling.commands += len(block)
+            telling.new += teller.tell(block)
+            progress(telling)
+
+    # Nobody can name who has left or was merged, so both come last, whenever they happened.
+    go_on(entering(setting))
+    numbers = iter(range(setting.customers))
+    while together := list(islice(numbers, TOGETHER)):
+        go_on(told(setting, together))
+        telling.customers += len(together)
+    go_on(joining(setting))
+    go_on(leaving(setting))
     return setting, telling
 
 
@@ -68,20 +85,28 @@ def _setting(backstory: Backstory, demo: Demo) -> Setting:
     begin = _later(end, -demo.years)
     if end > today:
         raise OtherDemo(f"a history cannot be told up to {end}: today is {today}")
-    if begun is not None and begun != begin:
+    staff = Staff(demo.seed, begin, end, demo.customers)
+    setting = Setting(demo.seed, begin, end, zone, demo.customers, staff)
+    if begun is not None and not _is_told(backstory, setting):
         raise OtherDemo(
             f"a demo of seed {demo.seed} that begins on {begun} is here already: give the same "
-            "--until and --years, another --seed, or another data folder"
+            "--customers, --until and --years, another --seed, or another data folder"
         )
-    sellers = [m for m in staff(demo.seed) if m.role.startswith("seller")]
-    ids = tuple(demo_id(demo.seed, f"staff/{member.role}") for member in sellers)
-    return Setting(demo.seed, begin, end, zone, ids)
+    return setting
 
 
 def _begun_on(backstory: Backstory, seed: int) -> date | None:
     """The day on which the staff of the demo that is here entered."""
     events = backstory.log.stream(demo_id(seed, f"staff/{DIRECTOR}"), limit=1)
     return events[0].occurred_at.astimezone(backstory.timezone).date() if events else None
+
+
+def _is_told(backstory: Backstory, setting: Setting) -> bool:
+    """Whether what is here began with these arguments."""
+    first = next(entering(setting))
+    id = first.request.command_id(first.caller)
+    assert id is not None
+    return id in backstory.log.receipts([id])
 
 
 def _later(day: date, years: int) -> date:
@@ -92,23 +117,46 @@ def _later(day: date, years: int) -> date:
         return (day - timedelta(days=1)).replace(year=day.year + years)
 
 
-def _steps(setting: Setting, customers: int) -> Iterator[Step]:
-    yield from (_enter(setting, member) for member in staff(setting.seed))
-    numbers = iter(range(customers))
-    while block := list(islice(numbers, BLOCK)):
-        yield from told(Story(setting, number) for number in block)
+def entering(setting: Setting) -> Iterator[Step]:
+    """Everybody who will ever work there; the first command's key says of which demo it is."""
+    for member in setting.staff:
+        at = datetime.combine(member.entered_on, time.min, setting.zone)
+        above = {} if member.superior_id is None else {"superior_id": member.superior_id}
+        said = {"login": member.login, "name": member.name, "department": member.department}
+        command = AddUser.model_validate({**said, **above})
+        name = f"/{setting.named}" if member.role == DIRECTOR else ""
+        key = f"demo/{setting.seed}/staff/{member.role}{name}"
+        request = Request(command, member.id, Meta(occurred_at=at), idempotency_key=key)
+        yield Step(at, request, Caller(LOCAL))
 
 
-def _enter(setting: Setting, member: Member) -> Step:
-    at = datetime.combine(setting.begin, time.min, setting.zone)
-    superior = member.superior
-    given = {} if superior is None else {"superior_id": setting.id(f"staff/{superior}")}
-    command = AddUser.model_validate(
-        {"login": member.login, "name": member.name, "department": member.department, **given}
-    )
-    id = setting.id(f"staff/{member.role}")
-    key = f"demo/{setting.seed}/staff/{member.role}"
-    return Step(at, Request(command, id, Meta(occurred_at=at), idempotency_key=key), Caller(LOCAL))
+def joining(setting: Setting) -> Iterator[Step]:
+    """Duplicates that were found, merged; and some separated again. Both happen when they are
+    told: what they join or undo is as it is known now."""
+    for number in range(setting.customers):
+        arrival = Arrival.of(setting, number)
+        double = Double.of(setting, arrival)
+        if double is None or double.fate == "left":
+            continue
+        by = Caller(setting.staff.manager_of(arrival.seat.department).id)
+        commands = [MergeCustomer(into_id=arrival.customer_id), UnmergeCustomer()]
+        for command in commands if double.fate == "separated" else commands[:1]:
+            key = f"demo/{setting.seed}/{number}/{command.VERB}"
+            yield Step(None, Request(command, double.customer_id, idempotency_key=key), by)
+
+
+def leaving(setting: Setting) -> Iterator[Step]:
+    """Those who have left are locked out, as of the evening of the day."""
+    for member in setting.staff:
+        if member.left_on is not None:
+            yield _leave(setting, member, member.left_on)
+
+
+def _leave(setting: Setting, member: Member, on: date) -> Step:
+    at = datetime.combine(on, time(CLOSES), setting.zone)
+    key = f"demo/{setting.seed}/staff/{member.role}/left"
+    request = Request(DisableUser(), member.id, Meta(occurred_at=at), idempotency_key=key)
+    return Step(at, request, Caller(member.superior_id or LOCAL))
 
 
 def _blocks(steps: Iterable[Step]) -> Iterator[list[Step]]:

@@ -1,0 +1,84 @@
+"""A customer's people: the first contact, who comes after, and new numbers."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from adapters.demo import business, names
+from adapters.demo.diary import Diary
+from adapters.demo.staff import Seat
+from aggregates.base import derived
+
+PHONES_EACH = 2
+"""Mobile numbers that a customer's people use at most, but for new ones."""
+NEW_PHONES = 700_003
+"""How far new numbers are from the first ones."""
+LEAVES, ANOTHER, NEW_PHONE = 0.25, 0.35, 0.15
+"""Shares of customers: whose first contact leaves, who have a second one, whose number changes."""
+
+
+@dataclass
+class People:
+    """Whom to talk to at a customer, at any moment."""
+
+    diary: Diary
+    customer_id: UUID
+    number: int
+    seat: Seat
+    _since: list[tuple[datetime, UUID, str]] = field(default_factory=list)
+
+    def begin(self, at: datetime) -> dict[str, str]:
+        """The first contact's details."""
+        id = derived(self.customer_id, "primary-contact")
+        details = self._person(0)
+        self._since.append((at, id, details["name"]))
+        return details
+
+    def live(self) -> None:
+        """What becomes of them."""
+        (begun, first, _), chance = self._since[0], self.diary.chance
+        if self.diary.happens(ANOTHER):
+            at = self.diary.days_later(begun, 10, 200)
+            self._add("second", at, 1)
+        if self.diary.happens(LEAVES):
+            at = self.diary.days_later(begun, 120, 900)
+            self._succeed(first, at)
+        elif self.diary.happens(NEW_PHONE):
+            at = self.diary.days_later(begun, 60, 600)
+            phone = names.mobile(self.number + NEW_PHONES)
+            why = chance.choice(business.PHONE_REASONS)
+            by = self.seat.holder(at.date())
+            self.diary.ask(at, by, "contacts/change-details", first, why, phone=phone)
+
+    def at(self, at: datetime) -> tuple[UUID, str]:
+        """Id and name of whom one talks to then."""
+        return next((id, name) for since, id, name in reversed(self._since) if since < at)
+
+    def _succeed(self, first: UUID, at: datetime) -> None:
+        """Somebody else does the first one's work."""
+        name = self._add("successor", at, 1_000_000)
+        if name is None:
+            return
+        id = self.diary.setting.id(f"contact/{self.diary.name}/successor")
+        self._since.append((at, id, name))
+        later = self.diary.days_later(at, 1, 3)
+        self.diary.ask(later, self.seat.holder(later.date()), "contacts/retire", first)
+
+    def _add(self, what: str, at: datetime, apart: int) -> str | None:
+        id = self.diary.setting.id(f"contact/{self.diary.name}/{what}")
+        details = self._person(apart)
+        role = self.diary.chance.choice(business.ROLES)
+        fields: dict[str, Any] = {**details, "customer_id": self.customer_id, "role": role}
+        by = self.seat.holder(at.date())
+        return details["name"] if self.diary.ask(at, by, "contacts/add", id, **fields) else None
+
+    def _person(self, apart: int) -> dict[str, str]:
+        chance = self.diary.chance
+        person = names.person(chance.randrange(100_000))
+        return {
+            "name": person.name,
+            "phone": names.mobile(self.number + apart),
+            "email": f"{person.login}{self.number % 997}@example.com",
+            "job_title": chance.choice(business.TITLES),
+        }
