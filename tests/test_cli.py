@@ -220,6 +220,7 @@ def test_help_lists_the_registry_and_a_commands_fields(run: Run) -> None:
     commands = run("--help").out
     for name in (
         "serve",
+        "mapping",
         "import",
         "demo",
         "do",

@@ -8,12 +8,17 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli.failures import REFUSED
+from adapters import registry
+from adapters.cli.failures import REFUSED, Failure
+from adapters.cli.mappings import suggested, told
 from adapters.cli.opening import Data, opened, settings
 from adapters.importing.jobs import Job, prepare, run
+from adapters.importing.mapping import Mapping
+from adapters.importing.opening import source
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
 from adapters.importing.sources import Choices
+from adapters.importing.suggesting import is_plain
 
 LISTED = 20
 """Rows that are printed: refused ones in a dry run, and those taken without something."""
@@ -28,7 +33,7 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="CSV in any encoding, XLSX, or vCards.")],
     mapping: Annotated[
         Path | None,
-        typer.Option(help="Which column fills which field (TOML); without it, by their names."),
+        typer.Option(help="Which column fills which field (TOML); without it, as suggested."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Give the verdicts and store nothing.")
@@ -53,7 +58,8 @@ def import_file(
     FILE.refused.csv with line and reason (a dry run prints them); then the exit code is 1.
     """
     choices = Choices(encoding, delimiter, sheet)
-    job = Job(kind, file, mapping, on_duplicate, is_rehearsal=dry_run, choices=choices)
+    chosen = mapping or _suggested(kind, file, choices, data)
+    job = Job(kind, file, chosen, on_duplicate, is_rehearsal=dry_run, choices=choices)
     prepared = prepare(job, settings(data).zone)
     print("\n".join(prepared.detected.lines()), flush=True)
     with opened(data) as backstory:
@@ -61,6 +67,23 @@ def import_file(
     _tell(report, refused, dry_run)
     if report.refusals:
         raise typer.Exit(REFUSED)
+
+
+def _suggested(kind: str, path: Path, choices: Choices, data: Path | None) -> Mapping | None:
+    """The mapping that a file speaks for where nobody gave one; none is needed where its columns
+    are called like fields. Raises Failure where a person has to decide something."""
+    registry.load()
+    if is_plain(kind, source(path, choices).header):
+        return None
+    suggestion = suggested(kind, path, data, choices)
+    print("\n".join(told(suggestion)), end="\n\n")
+    if suggestion.to_decide:
+        raise Failure(
+            f"nothing was imported: not every column is certain; write a mapping with "
+            f"backstory mapping {kind} {path} --out MAPPING.toml, look through it, and name it "
+            "with --mapping"
+        )
+    return suggestion.mapping
 
 
 def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli import demo, do, imports, policies, serve, users, views
+from adapters.cli import demo, do, imports, mappings, policies, serve, users, views
 from adapters.cli.failures import told
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ def _options(
 ) -> None: ...
 
 
-for part in (serve, imports, demo, do, views, policies, users):
+for part in (serve, mappings, imports, demo, do, views, policies, users):
     part.register(app)
 
 

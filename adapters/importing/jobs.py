@@ -9,7 +9,7 @@ from adapters import registry
 from adapters.bootstrap import Backstory
 from adapters.importing import mapping
 from adapters.importing.detecting import Detected, Finding
-from adapters.importing.mapping import BadMapping
+from adapters.importing.mapping import BadMapping, Mapping
 from adapters.importing.opening import source
 from adapters.importing.plan import Plan, creating
 from adapters.importing.rehearsal import Rehearsal
@@ -30,7 +30,7 @@ class Job:
 
     kind: str
     path: Path
-    mapping: Path | None = None
+    mapping: Path | Mapping | None = None
     """None: the columns are called like the fields that they fill."""
     on_duplicate: OnDuplicate = "refuse"
     is_rehearsal: bool = False
@@ -55,7 +55,7 @@ def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
     """Check the job; needs no database. Raises BadMapping or UnreadableFile."""
     registry.load()
     creating(job.kind)
-    given = None if job.mapping is None else mapping.load(job.mapping)
+    given = mapping.load(job.mapping) if isinstance(job.mapping, Path) else job.mapping
     if given is not None and given.kind != job.kind:
         raise BadMapping(f"{job.mapping} is for {given.kind}, not for {job.kind}")
     said = FOUND_OUT if given is None else given.choices

@@ -82,7 +82,7 @@ class Plan:
         self._occurred_at = moment(binding, mapping.occurred_at)
         self._identity = None if mapping.identity is None else _identity(binding, mapping.identity)
         self.steps = tuple(BoundStep(step, self.kind.PLURAL, binding) for step in mapping.then)
-        self._may_lack = _may_lack(self.command)
+        self._may_lack = may_lack(self.command)
 
     def is_for(self, line: Line) -> bool:
         """Whether the mapping's conditions hold of the row."""
@@ -198,7 +198,7 @@ def creating(kind: str) -> type[Command[Any]]:
     return kinds[kind]
 
 
-def _may_lack(command: type[Command[Any]]) -> tuple[str, ...]:
+def may_lack(command: type[Command[Any]]) -> tuple[str, ...]:
     """Required fields that an import may have no value for: all but those without which there is
     nothing to record, such as a name."""
     [created] = (e for e in command.AGGREGATE.EVENTS.values() if issubclass(e, Created))

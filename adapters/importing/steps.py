@@ -12,7 +12,8 @@ from adapters.importing.templates import Columns
 from commands.base import COMMANDS, Command
 from commands.requests import Request
 
-_MOMENT = Target(("occurred_at",), datetime)
+MOMENT = Target(("occurred_at",), datetime)
+"""When something happened, which no command has as a field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class BoundStep:
 
 def moment(binding: Binding, rule: Rule | None) -> Filler | None:
     """What fills ``occurred_at``."""
-    return None if rule is None else binding.filler(_MOMENT, rule)
+    return None if rule is None else binding.filler(MOMENT, rule)
 
 
 def _command(name: str) -> type[Command[Any]]:

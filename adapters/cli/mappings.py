@@ -1,0 +1,152 @@
+"""``backstory mapping``: what an import would make of a file, as a mapping to be looked through."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters import registry
+from adapters.cli.failures import Failure
+from adapters.cli.opening import Data, opened, settings
+from adapters.importing.coding import Entries, declared, entries
+from adapters.importing.drafting import drafted
+from adapters.importing.evidence import Asking, shown
+from adapters.importing.opening import source
+from adapters.importing.plan import creating
+from adapters.importing.sources import Choices
+from adapters.importing.suggesting import Column, Suggestion, sample, suggest
+from adapters.texts import Texts
+from aggregates.values import MINOR_UNITS
+
+SHOWN_VALUES = 20
+SYSTEM = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+WAYS = {
+    "name": "called like the field",
+    "label": "called like its label",
+    "synonym": "another word for it",
+    "similar": "almost called so",
+    "beside": "beside the name of a person",
+    "values": "by its values",
+    "custom": "a custom field",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command("mapping")(suggest_mapping)
+
+
+def suggest_mapping(
+    kind: Annotated[str, typer.Argument(help="What the rows are: customers, opportunities, …")],
+    file: Annotated[Path, typer.Argument(help="The file that is to be imported.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the mapping (TOML); a file that is not.")
+    ] = None,
+    custom: Annotated[
+        bool, typer.Option("--custom", help="Keep columns without a field as custom fields.")
+    ] = False,
+    currency: Annotated[
+        str | None, typer.Option(help="Of amounts that do not say theirs, such as CNY.")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(help="What the system is called that the file's ids are from.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a text, where it is found out wrongly: gb18030, …")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What separates cells, where it is found out wrongly.")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="Of a workbook; the first, unless named.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Suggest which column fills which field, from the headings and the first rows.
+
+    Headings may be Chinese or English. What is not certain is named as to be decided: look through
+    the mapping before you import with it. Nothing is stored.
+    """
+    choices = Choices(encoding, delimiter, sheet)
+
+    suggestion = suggested(
+        kind, file, data, choices, custom=custom, currency=currency, system=system
+    )
+    print("\n".join(told(suggestion)))
+    if out is None:
+        print("\nTo write it to a file that you can edit: --out MAPPING.toml")
+        return
+    write(suggestion, out)
+    print(f"\nwritten: {out}; now: backstory import {kind} {file} --mapping {out} --dry-run")
+
+
+def suggested(
+    kind: str,
+    path: Path,
+    data: Path | None,
+    choices: Choices,
+    *,
+    custom: bool = False,
+    currency: str | None = None,
+    system: str | None = None,
+) -> Suggestion:
+    """The suggestion for a file. Raises Failure, BadMapping or UnreadableFile."""
+    registry.load()
+    if currency is not None and currency not in MINOR_UNITS:
+        raise Failure(f"{currency} is no currency of ISO 4217, such as CNY")
+    if system is not None and not SYSTEM.fullmatch(system):
+        raise Failure(f"{system!r} is no name of a system: small letters, digits, _ . and -")
+    creating(kind)
+    file = source(path, choices)
+    asking = Asking(_entries(data), settings(data).zone, currency, system)
+    return suggest(kind, file.header, sample(file), asking, Texts(), choices, custom)
+
+
+def _entries(data: Path | None) -> Entries:
+    """The dictionaries as they are, or where nothing was ever recorded, as they begin."""
+    try:
+        with opened(data, existing=True) as backstory:
+            return entries(backstory)
+    except Failure:
+        return declared()
+
+
+def told(suggestion: Suggestion) -> Iterator[str]:
+    """What is suggested, column by column, and what is open."""
+    for column in suggestion.columns:
+        yield from _column(column)
+    if suggestion.missing:
+        yield f"no column fills {', '.join(suggestion.missing)}: records will be incomplete"
+    to_decide = suggestion.to_decide
+    if to_decide:
+        yield ""
+        yield "To decide:"
+        yield from (f"  {one}" for one in to_decide)
+
+
+def _column(column: Column) -> Iterator[str]:
+    samples = ", ".join(shown(text, 24) for text in column.samples)
+    goes = f"→ {column.field} ({WAYS[column.why or 'name']})" if column.field else "is not imported"
+    yield f"{shown(column.cells.name) or '(no name)'} {goes}{f': {samples}' if samples else ''}"
+    rule = column.verdict.rule
+    if rule is not None:
+        values = [f"{shown(text)} = {code}" for text, code in rule.values.items()]
+        more = [f"and {len(values) - SHOWN_VALUES:,} more"] if values[SHOWN_VALUES:] else []
+        yield from (f"    {value}" for value in [*values[:SHOWN_VALUES], *more])
+        said = rule.model_dump(exclude_defaults=True, exclude={"column", "values"})
+        yield from (f"    {name}: {shown(str(value))}" for name, value in said.items())
+    if column.verdict.note:
+        yield f"    {shown(column.verdict.note, 200)}"
+
+
+def write(suggestion: Suggestion, out: Path) -> None:
+    """Write the mapping, with what is open at its head. Raises Failure where a file is there."""
+    remarks = [f"To decide: {one}" for one in suggestion.to_decide]
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(drafted(suggestion.mapping, remarks))
+    except FileExistsError:
+        raise Failure(f"{out} is there already; name another file, or take it away") from None
+    except OSError as error:
+        raise Failure(f"{out} cannot be written: {error.strerror}") from error
