@@ -243,10 +243,13 @@ def test_an_import_reports_and_ends_with_1_where_rows_were_refused(
     rehearsed = run("import", "customers", str(path), "--dry-run")
     assert rehearsed.code == 1
     report = "2 rows read = 1 created, 0 updated, 0 skipped, 1 refused"
-    assert rehearsed.out.startswith(f"{report} (dry run: nothing was stored)\nline 3: industry: ")
+    assert rehearsed.out.startswith(
+        'CSV in UTF-8, separated by ","; 5 columns\n  name: 云泽青峰有限公司 | 云泽有限公司\n'
+    )
+    assert f"\n{report} (dry run: nothing was stored)\nline 3: industry: " in rehearsed.out
     said = run("import", "customers", str(path))
     assert said.code == 1
-    assert said.out.startswith(f"{report}\n")
+    assert f"\n{report}\n" in said.out
     assert "\nrefused: line 3: industry: there is no code" in said.out
     assert f"\nrefused rows with reasons: {path}.refused.csv\n" in said.out
     write_csv(path, [header, good, *([f"云泽{n}有限公司", "mining"] for n in range(30))])
@@ -257,10 +260,8 @@ def test_an_import_reports_and_ends_with_1_where_rows_were_refused(
     assert run("import", "customers", str(path), "--dry-run").out.endswith("\nand 10 more\n")
     write_csv(path, [header, good])
     again = run("import", "customers", str(path), "--on-duplicate", "skip")
-    assert (again.code, again.out) == (
-        0,
-        "1 rows read = 0 created, 0 updated, 1 skipped, 0 refused\n",
-    )
+    assert again.code == 0
+    assert again.out.endswith("\n1 rows read = 0 created, 0 updated, 1 skipped, 0 refused\n")
 
 
 def test_users_and_keys(run: Run, database_url: str) -> None:

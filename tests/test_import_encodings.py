@@ -120,6 +120,12 @@ def test_what_comes_late_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         source(path, FOUND_OUT)
 
 
+@pytest.mark.parametrize("delimiter", [";;", '"', "\n", "\0", ""])
+def test_a_delimiter_that_is_none(delimiter: str) -> None:
+    with pytest.raises(UnreadableFile, match="must be one character"):
+        Choices(delimiter=delimiter)
+
+
 @pytest.mark.parametrize("name", ["klingon", "base64", "rot13", "zlib"])
 def test_an_encoding_that_is_none(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnreadableFile, match="there is no encoding called"):

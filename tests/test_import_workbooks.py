@@ -12,7 +12,7 @@ from openpyxl import Workbook as NewWorkbook
 
 from adapters.importing.cards import HEADER
 from adapters.importing.opening import source
-from adapters.importing.sources import FOUND_OUT, Choices, Line, UnreadableFile
+from adapters.importing.sources import FOUND_OUT, Choices, Form, Line, UnreadableFile
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 CARDS, BLNS = DATA / "vcard", DATA / "blns/blns.json"
@@ -96,12 +96,29 @@ def test_rows_are_those_of_the_sheet(tmp_path: Path) -> None:
     ]
 
 
+def test_a_formula_that_came_to_nothing_is_no_text(tmp_path: Path) -> None:
+    """A workbook as the program saves it, with the result beside the formula."""
+    path = tmp_path / "rows.xlsx"
+    with xlsxwriter.Workbook(path) as made:
+        sheet = made.add_worksheet()
+        sheet.write_row(0, 0, ["a", "b"])
+        sheet.write_formula(1, 0, "=1+1", None, 2)
+        sheet.write_formula(1, 1, '="00"&7', None, "007")
+        sheet.write_formula(2, 0, "=1/0", None, "#DIV/0!")
+    assert lines(path) == [
+        Line(2, ["2", "007"]),
+        Line(3, ["#DIV/0!", ""], "has the error #DIV/0! in A3"),
+    ]
+
+
 def test_a_sheet_is_the_first_or_the_named_one(tmp_path: Path) -> None:
     path = book(tmp_path, [["a"], ["1"]], ("空", "客户"))
     with pytest.raises(UnreadableFile, match=r"the sheet '空' of .* is empty"):
         lines(path)
     assert lines(path, sheet="客户") == [Line(2, ["1"])]
-    assert source(path, Choices(sheet="客户")).form == 'workbook, sheet "客户" (also there: 空)'
+    assert source(path, Choices(sheet="客户")).form == Form(
+        "workbook", sheet="客户", sheets=("空", "客户")
+    )
     with pytest.raises(UnreadableFile, match="has no sheet 'x'; it has: 空, 客户"):
         lines(path, sheet="x")
 

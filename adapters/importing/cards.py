@@ -8,7 +8,7 @@ from vobject.base import ContentLine, ParseError, getLogicalLines, textLineToCon
 
 from adapters.importing.dialects import DEFAULT
 from adapters.importing.encodings import Encoding
-from adapters.importing.sources import Line
+from adapters.importing.sources import Form, Line
 
 HEADER = (
     *("name", "family_name", "given_name", "phone", "mobile", "other_phones", "email"),
@@ -32,12 +32,8 @@ class CardFile:
         self.header = list(HEADER)
 
     @property
-    def form(self) -> str:
-        return f"vCard in {self.encoding}"
-
-    @property
-    def is_marked(self) -> bool:
-        return not self.encoding.is_utf8
+    def form(self) -> Form:
+        return Form("vCard", self.encoding.codec, str(self.encoding), self.encoding.by)
 
     def __iter__(self) -> Iterator[Line]:
         with self.path.open(encoding=self.encoding.codec) as file:

@@ -12,7 +12,7 @@ from adapters.importing.notations import (
     decides_number,
     numbers,
 )
-from adapters.importing.sources import Source
+from adapters.importing.sources import Form, Source
 
 SAMPLED = 1_000
 """Rows from which notations are found out."""
@@ -36,8 +36,7 @@ class DetectedColumn:
 class Detected:
     """What a file is, as far as it says so."""
 
-    form: str
-    """In a few words: ``CSV in GB18030 (GBK), separated by ","``."""
+    form: Form
     columns: tuple[DetectedColumn, ...]
     sampled: int
     """Rows from which it was found out."""
@@ -89,7 +88,10 @@ class Finding:
         return (row[at].strip() for row in islice(self._cells(), self._sampled, None))
 
     def _cells(self) -> Iterator[list[str]]:
-        return (line.cells for line in self._source if line.problem is None)
+        """Cells, as much of each as is looked at."""
+        for line in self._source:
+            if line.problem is None:
+                yield [cell[: LONGEST_SHOWN + 1] for cell in line.cells]
 
 
 def _column(name: str, cells: Sequence[str]) -> DetectedColumn:

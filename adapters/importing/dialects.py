@@ -9,7 +9,6 @@ RARE = ("，", "；", "^", "~", ":", "#", "\x01", "\x1f")
 """Characters that separate cells in some files and stand in texts more often."""
 DEFAULT = ","
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-SPOKEN = {"\t": "tabs", "\x01": "\\x01", "\x1f": "\\x1f"}
 
 
 def delimiter_of(sample: str) -> str:
@@ -39,8 +38,3 @@ def _judged(sample: str, found: list[str]) -> str:
         return found[0]
     said = "" if dialect is None else str(dialect.delimiter)
     return said if said in found else found[0]
-
-
-def spoken(delimiter: str) -> str:
-    """A delimiter as one says it."""
-    return SPOKEN.get(delimiter, f'"{delimiter}"')

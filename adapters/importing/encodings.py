@@ -53,10 +53,6 @@ class Encoding:
     codec: str
     by: Literal["mark", "mapping", "content"]
 
-    @property
-    def is_utf8(self) -> bool:
-        return self.codec == "utf-8-sig"
-
     def __str__(self) -> str:
         return _NAMES.get(self.codec, self.codec.upper())
 

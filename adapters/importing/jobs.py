@@ -91,7 +91,13 @@ def run(
 
 
 def _refusals(report: Report, file: Source) -> Path:
-    return write_refusals(report, file.header, file.path, file.delimiter, is_marked=file.is_marked)
+    return write_refusals(
+        report,
+        file.header,
+        file.path,
+        file.delimiter,
+        is_marked=not file.form.is_utf8,
+    )
 
 
 def _import(backstory: Backstory, prepared: PreparedJob) -> Import:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from adapters.importing.sources import Choices
+from adapters.importing.sources import Choices, UnreadableFile
 
 
 class BadMapping(Exception):
@@ -121,9 +121,10 @@ class Mapping(Conditional):
 
     @model_validator(mode="after")
     def _one_character(self) -> Self:
-        given = self.delimiter
-        if given is not None and (len(given) != 1 or given in '"\r\n\0'):
-            raise ValueError("delimiter must be one character, such as , or ; or a tab")
+        try:
+            _ = self.choices
+        except UnreadableFile as error:
+            raise ValueError(str(error)) from None
         return self
 
     @model_validator(mode="after")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from adapters.importing.dialects import delimiter_of, spoken
+from adapters.importing.dialects import delimiter_of
 from adapters.importing.encodings import Encoding, encoding_of
-from adapters.importing.sources import Line, UnreadableFile, require_header, width_problem
+from adapters.importing.sources import Form, Line, UnreadableFile, require_header, width_problem
 
 LONGEST_CELL = 1_000_000
 """Characters; far more than any field takes. A longer cell is a quote that was never closed."""
@@ -46,12 +46,9 @@ class CsvFile:
                 yield self._checked(line)
 
     @property
-    def form(self) -> str:
-        return f"CSV in {self.encoding}, separated by {spoken(self.delimiter)}"
-
-    @property
-    def is_marked(self) -> bool:
-        return not self.encoding.is_utf8
+    def form(self) -> Form:
+        codec, by = self.encoding.codec, self.encoding.by
+        return Form("CSV", codec, str(self.encoding), by, self.delimiter)
 
     def _opened(self) -> TextIO:
         return self.path.open(encoding=self.encoding.codec, newline="")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class UnreadableFile(Exception):
@@ -30,6 +30,12 @@ class Choices:
     delimiter: str | None = None
     sheet: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raises UnreadableFile where the delimiter cannot be one."""
+        given = self.delimiter
+        if given is not None and (len(given) != 1 or given in '"\r\n\0'):
+            raise UnreadableFile("the delimiter must be one character, such as , or ; or a tab")
+
     def over(self, other: "Choices") -> "Choices":
         """These, and where they say nothing, the others."""
         return Choices(
@@ -40,6 +46,39 @@ class Choices:
 
 
 FOUND_OUT = Choices()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a file is."""
+
+    kind: Literal["CSV", "workbook", "vCard"]
+    encoding: str | None = None
+    """Its name among codecs; ``encoding_name`` is that for people. None for a workbook."""
+    encoding_name: str | None = None
+    encoding_by: Literal["mark", "mapping", "content"] | None = None
+    """Who says that it is this encoding: the file's mark, somebody, or its content."""
+    delimiter: str | None = None
+    sheet: str | None = None
+    sheets: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if self.sheet is not None:
+            others = ", ".join(name for name in self.sheets if name != self.sheet)
+            return f'{self.kind}, sheet "{self.sheet}"' + (f" (also: {others})" if others else "")
+        separated = "" if self.delimiter is None else f", separated by {spoken(self.delimiter)}"
+        return f"{self.kind} in {self.encoding_name}{separated}"
+
+    @property
+    def is_utf8(self) -> bool:
+        return self.encoding == "utf-8-sig"
+
+
+def spoken(delimiter: str) -> str:
+    """A delimiter as one says it."""
+    if delimiter == "\t":
+        return "tabs"
+    return f'"{delimiter}"' if delimiter.isprintable() else repr(delimiter)
 
 
 class Source(Protocol):
@@ -53,12 +92,7 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Line]: ...
 
     @property
-    def form(self) -> str:
-        """What the file is, in a few words: ``CSV in GB18030 (GBK), separated by ","``."""
-
-    @property
-    def is_marked(self) -> bool:
-        """Whether its refused rows need a byte order mark, for the mapping may say otherwise."""
+    def form(self) -> Form: ...
 
 
 def width_problem(found: int, header: int) -> str:

@@ -1,6 +1,6 @@
 """Reading a sheet of a workbook (XLSX): its cells as the texts that a person would have typed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -13,18 +13,16 @@ from openpyxl.styles.numbers import is_datetime
 from openpyxl.utils.escape import unescape
 
 from adapters.importing.dialects import DEFAULT
-from adapters.importing.sources import Line, UnreadableFile, require_header, width_problem
+from adapters.importing.sources import Form, Line, UnreadableFile, require_header, width_problem
 
 MARK = b"PK\x03\x04"
-LARGEST = 8 << 30
-"""Bytes of a workbook when unpacked: more is no workbook but a trap."""
+LARGEST = {"xl/sharedStrings.xml": 1 << 30, "xl/styles.xml": 1 << 28}
+"""Bytes, unpacked, of what is kept in memory whole: more is no workbook but a trap."""
 
 
 class Workbook:
     """One sheet of a workbook; its first row with anything in it is the header. It is read row by
     row; what the file keeps of texts in common is in memory, whole."""
-
-    is_marked = False
 
     def __init__(self, path: Path, sheet: str | None = None, delimiter: str | None = None) -> None:
         """``sheet``: the first, unless named. Raises UnreadableFile."""
@@ -49,18 +47,14 @@ class Workbook:
                 yield self._fitted(line)
 
     @property
-    def form(self) -> str:
-        others = [name for name in self.sheets if name != self.sheet]
-        also = f" (also there: {', '.join(others)})" if others else ""
-        return f'workbook, sheet "{self.sheet}"{also}'
+    def form(self) -> Form:
+        return Form("workbook", sheet=self.sheet, sheets=self.sheets)
 
     def _fitted(self, line: Line) -> Line:
         """With as many cells as the header: a sheet does not say where its rows end."""
         missing = len(self.header) - len(line.cells)
         cells = line.cells + [""] * missing
-        problem = width_problem(len(cells), len(self.header)) if missing < 0 else None
-        if problem is None and any("\0" in cell for cell in cells):
-            problem = "contains NUL"
+        problem = width_problem(len(cells), len(self.header)) if missing < 0 else line.problem
         return Line(line.number, cells, problem)
 
     def _rows(self) -> Iterator[Line]:
@@ -73,7 +67,7 @@ class Workbook:
                 while cells and not cells[-1]:
                     cells.pop()
                 if cells:
-                    yield Line(number, cells)
+                    yield Line(number, cells, _wrong(row))
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -94,14 +88,20 @@ class Workbook:
 def _require_workbook(path: Path) -> None:
     try:
         with ZipFile(path) as archive:
-            names = {info.filename for info in archive.infolist()}
-            size = sum(info.file_size for info in archive.infolist())
+            sizes = {info.filename: info.file_size for info in archive.infolist()}
     except (BadZipFile, OSError) as error:
         raise UnreadableFile(f"{path} is no sound workbook: {error}") from error
-    if "[Content_Types].xml" not in names or not any(name.startswith("xl/") for name in names):
+    if "[Content_Types].xml" not in sizes or not any(name.startswith("xl/") for name in sizes):
         raise UnreadableFile(f"{path} is a ZIP archive and no workbook (.xlsx)")
-    if size > LARGEST:
-        raise UnreadableFile(f"{path} would be {size:,} bytes when unpacked")
+    for name, most in LARGEST.items():
+        if sizes.get(name, 0) > most:
+            raise UnreadableFile(f"{path} has more texts than fit into memory; save it as CSV")
+
+
+def _wrong(row: Iterable[Any]) -> str | None:
+    """What keeps cells from being a row: a formula that came to nothing."""
+    wrong = next((cell for cell in row if cell.data_type == "e"), None)
+    return None if wrong is None else f"has the error {wrong.value} in {wrong.coordinate}"
 
 
 def typed(cell: Any) -> str:
