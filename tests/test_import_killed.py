@@ -70,7 +70,7 @@ def run(url: str, file: Path) -> str:
         arguments, env=environment, capture_output=True, text=True, timeout=SECONDS
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[0]
+    return next(line for line in done.stdout.splitlines() if " rows read = " in line)
 
 
 def run_until(url: str, file: Path, position: int) -> None:
