@@ -245,8 +245,12 @@ class Ticket(
             self.record(self.Rated(score=score, **said(comment=comment)))
 
     def record_status(self, status: Status) -> None:
-        """Take over what another system says, whatever was before."""
-        irregular = status not in LEADS[self.status]
+        """Take over what another system says, whatever was before.
+
+        Where opening has led the ticket may be said once: a history begins with it.
+        """
+        is_beginning = self.version == 1 and status == self.status
+        irregular = status not in LEADS[self.status] and not is_beginning
         task_id = None if status in FINISHED else self.callback_task_id
         given_up = said(callback_task_id=task_id)
         self.record(self.StatusRecorded(status=status, irregular=irregular, **given_up))

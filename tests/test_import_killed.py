@@ -57,15 +57,15 @@ def file(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "deals.csv", [columns, *rows])
 
 
-def command(url: str, file: Path) -> tuple[list[str], dict[str, str]]:
-    arguments = ["import", "opportunities", str(file), "--mapping", str(file.parent / "m.toml")]
+def command(url: str, file: Path, kind: str) -> tuple[list[str], dict[str, str]]:
+    arguments = ["import", kind, str(file), "--mapping", str(file.parent / "m.toml")]
     environment = {"BACKSTORY_DATABASE_URL": url, "BACKSTORY_SECRET": SECRET}
     return [sys.executable, "-m", "adapters.cli", *arguments], {**os.environ, **environment}
 
 
-def run(url: str, file: Path) -> str:
+def run(url: str, file: Path, kind: str = "opportunities") -> str:
     """The report of a whole import."""
-    arguments, environment = command(url, file)
+    arguments, environment = command(url, file, kind)
     done = subprocess.run(
         arguments, env=environment, capture_output=True, text=True, timeout=SECONDS
     )
@@ -73,9 +73,9 @@ def run(url: str, file: Path) -> str:
     return next(line for line in done.stdout.splitlines() if " rows read = " in line)
 
 
-def run_until(url: str, file: Path, position: int) -> None:
+def run_until(url: str, file: Path, position: int, kind: str = "opportunities") -> None:
     """Begin an import and kill it as soon as the log is past a position."""
-    arguments, environment = command(url, file)
+    arguments, environment = command(url, file, kind)
     with (
         psycopg.connect(url, autocommit=True) as connection,
         subprocess.Popen(

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import registry
+from adapters.importing.drafts import Draft
 from adapters.importing.mapping import BadMapping, Mapping, by_name, load
-from adapters.importing.plan import Draft, Plan
+from adapters.importing.plan import Plan
 from adapters.importing.reasons import Reasons
 from adapters.importing.sources import Line
 from aggregates.errors import Invalid

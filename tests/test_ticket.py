@@ -112,9 +112,16 @@ def test_the_table_is_the_one_that_irregular_is_judged_by() -> None:
 def test_an_import_records_any_status_and_says_where_it_is_out_of_order(
     before: Status, status: Status
 ) -> None:
-    irregular = status not in LEADS[before]
+    is_beginning = before == status == "pending"
+    irregular = status not in LEADS[before] and not is_beginning
     recorded = Ticket.StatusRecorded(status=status, irregular=irregular)
     at(before).when(RecordTicketStatus(status=status)).then(recorded).leaves(status=status)
+
+
+def test_that_it_waits_is_said_once_after_opening_and_is_out_of_order_later() -> None:
+    waits = Ticket.StatusRecorded(status="pending", irregular=False)
+    again = Ticket.StatusRecorded(status="pending", irregular=True)
+    given(*WAYS["pending"], waits).when(RecordTicketStatus(status="pending")).then(again)
 
 
 def test_only_imports_record_a_status() -> None:

@@ -97,6 +97,13 @@ def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:
         print(f"line {line.number}, taken without: {missing}")
     if len(report.dangling) > LISTED:
         print(f"and {len(report.dangling) - LISTED:,} more, taken without what is not there")
+    if report.parts:
+        many = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.parts.items()))
+        print(f"entered on the way: {many}")
+    for line, said in report.suspicious_in_order()[:LISTED]:
+        print(f"line {line.number}, suspicious but taken as it is: {said}")
+    if len(report.suspicious) > LISTED:
+        print(f"and {len(report.suspicious) - LISTED:,} more, suspicious but taken as they are")
     if refused is not None:
         (line, reason), *_ = report.in_order()
         many = (

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from adapters.importing.detecting import Finding
 from adapters.importing.mapping import BadMapping, Rule
-from adapters.importing.references import Reference, References, referring
+from adapters.importing.references import MADE, Finds, Reference, made, referring
 from adapters.importing.settling import settled
 from adapters.importing.targets import Read, Target, target
 from adapters.importing.templates import Cells, Columns, Text
@@ -63,22 +63,37 @@ class Binding:
         zone: ZoneInfo,
         system: str | None,
         finding: Finding | None = None,
+        parts: Mapping[str, str] | None = None,
     ) -> None:
-        """``finding``: None where columns are read as the rules say and in no other way."""
+        """``finding``: None where columns are read as the rules say and in no other way;
+        ``parts``: names of the row's other records → the kind of each."""
         self.columns, self._zone, self._system = columns, zone, system
         self._finding = finding
+        self._parts = dict(parts or {})
 
     def fillers(self, command: type[Command[Any]], rules: Mapping[str, Rule]) -> tuple[Filler, ...]:
         """One for each rule. Raises BadMapping."""
         return tuple(self._named(command, name, rule) for name, rule in rules.items())
 
     def filler(self, of: Target, rule: Rule) -> Filler:
+        if rule.made is not None:
+            one = self._made(of, rule.made)
+            return Filler(of.path, [one] if of.is_several else one, None, rule, None)
         if rule.constant is not None:
             return Filler(of.path, rule.constant, None, rule, None)
         text = self.columns.text(rule)
         if self._finding is not None:
             rule = settled(rule, of, self._finding)
         return Filler(of.path, None, text, rule, self._read(of, rule))
+
+    def _made(self, of: Target, name: str) -> Reference:
+        kind = self._parts.get(name)
+        if kind is None:
+            known = ", ".join(self._parts) or "none"
+            raise BadMapping(f"no part called {name!r} is made before it; there are: {known}")
+        if kind not in of.refers_to:
+            raise BadMapping(f"{of.name} takes no {kind.lower()}")
+        return made(name, kind)
 
     def _named(self, command: type[Command[Any]], name: str, rule: Rule) -> Filler:
         try:
@@ -139,7 +154,18 @@ def several(read: Read, split: str | None) -> Read:
 
 def references(fields: Fields) -> Iterable[Reference]:
     """Those that are to be found before the fields are complete."""
-    return (reference for _, reference in _referred(fields))
+    return (reference for _, reference in _referred(fields) if reference.scope != MADE)
+
+
+def refers_to_parts(fields: Fields) -> bool:
+    """Whether they name what other parts of the row make."""
+    return any(reference.scope == MADE for _, reference in _referred(fields))
+
+
+def with_made(fields: Fields, made: Mapping[str, str]) -> Fields:
+    """The fields with a text for each record that another part of the row makes."""
+    said = {n: made.get(one.value) for n, one in _referred(fields) if one.scope == MADE}
+    return {**fields, **said}
 
 
 def _referred(fields: Fields) -> Iterator[tuple[str, Reference]]:
@@ -150,7 +176,7 @@ def _referred(fields: Fields) -> Iterator[tuple[str, Reference]]:
                 yield name, one
 
 
-def resolved(fields: Fields, found: References) -> Fields:
+def resolved(fields: Fields, found: Finds) -> Fields:
     """The fields with ids for references, without those that are missing and may be.
 
     Raises Invalid naming those that were not found and may not.
@@ -166,8 +192,8 @@ def resolved(fields: Fields, found: References) -> Fields:
     return {n: v for n, v in complete.items() if v not in (None, []) or n not in dict(named)}
 
 
-def dangling(fields: Fields, found: References) -> Iterable[FieldError]:
+def dangling(fields: Fields, found: Finds) -> Iterable[FieldError]:
     """References that may be missing, and are."""
     for name, one in _referred(fields):
-        if one.is_optional and found.get(one) is None:
+        if one.is_optional and one.scope != MADE and found.get(one) is None:
             yield FieldError(name, str(one))

@@ -11,6 +11,7 @@ from adapters.importing import mapping
 from adapters.importing.detecting import Detected, Finding
 from adapters.importing.mapping import BadMapping, Mapping
 from adapters.importing.opening import source
+from adapters.importing.parts import WholePlan
 from adapters.importing.plan import Plan, creating
 from adapters.importing.rehearsal import Rehearsal
 from adapters.importing.report import Report, discard_refusals, write_refusals
@@ -62,7 +63,7 @@ def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
     file = source(job.path, job.choices.over(said))
     chosen = given or mapping.by_name(job.kind, file.header)
     finding = Finding(file)
-    plan = Plan(chosen, file.header, zone, finding)
+    plan = WholePlan(chosen, file.header, zone, finding)
     return PreparedJob(job, file, plan, finding.detected())
 
 

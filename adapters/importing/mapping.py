@@ -22,13 +22,15 @@ Scalar = str | int | float | bool
 
 
 class Rule(_Part):
-    """How one value is made. Exactly one of ``column``, ``template`` and ``constant``."""
+    """How one value is made. Exactly one of ``column``, ``template``, ``constant`` and ``made``."""
 
     column: str | None = None
     template: str | list[str] | None = None
     """``{column}`` and ``{column|filter}`` in a text; of several, the first whose columns are all
     filled."""
     constant: Scalar | list[Scalar] | None = None
+    made: str | None = None
+    """Of a reference: the record that another part of the row, of this name, has entered."""
     trim: bool = False
     values: dict[str, Scalar] = {}
     """What stands for what; a text that is not listed stays as it is."""
@@ -54,8 +56,9 @@ class Rule(_Part):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if sum(source is not None for source in (self.column, self.template, self.constant)) != 1:
-            raise ValueError("needs exactly one of column, template and constant")
+        sources = (self.column, self.template, self.constant, self.made)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("needs exactly one of column, template, constant and made")
         return self
 
 
@@ -91,6 +94,45 @@ class Step(Conditional):
     fields: dict[str, AnyRule] = {}
     if_differs: bool = False
     """Whether it is made only where the record is not as the fields say already."""
+    reason: AnyRule | None = None
+    """Why, or what the other system calls it; kept with the event as it is written."""
+
+
+class Also(Conditional):
+    """Another record that a row speaks of: found, or else entered, before the row's own."""
+
+    kind: str
+    name: str = ""
+    """By which ``made`` refers to it; the kind's, where there is none."""
+    external: External | None = None
+    identity: AnyRule | None = None
+    """What makes two rows speak of the same record where there is no external id."""
+    occurred_at: AnyRule | None = None
+    fields: dict[str, AnyRule]
+
+    @property
+    def called(self) -> str:
+        return self.name or self.kind
+
+    def alone(self, exported: bool) -> "Mapping":
+        """The mapping of this record by itself."""
+        own = {name: getattr(self, name) for name in type(self).model_fields if name != "name"}
+        return Mapping(exported=exported, **own)
+
+
+class Suspicion(Conditional):
+    """What is kept as it is but said in the report."""
+
+    says: str
+    earlier: AnyRule | None = None
+    """A moment that should not be before ``than``; without them, the conditions say enough."""
+    than: AnyRule | None = None
+
+    @model_validator(mode="after")
+    def _compares_two(self) -> Self:
+        if (self.earlier is None) != (self.than is None):
+            raise ValueError("earlier goes with than")
+        return self
 
 
 class Mapping(Conditional):
@@ -113,6 +155,13 @@ class Mapping(Conditional):
     then: list[Step] = []
     record: AnyRule | None = None
     """The record that a row tells more of: nothing is entered then, only steps are made."""
+    also: list[Also] = []
+    """Further records of a row, each before those that refer to it, the row's own last."""
+    on_behalf_of: AnyRule | None = None
+    """The user who did what the row says."""
+    in_order: bool = False
+    """Whether the rows of a record are its history: after a refused one the rest waits."""
+    suspicious: list[Suspicion] = []
 
     @property
     def choices(self) -> Choices:
@@ -135,6 +184,8 @@ class Mapping(Conditional):
             )
         if self.record is not None and (self.external is not None or not self.then):
             raise ValueError("record goes with then, and with no external")
+        if self.in_order and self.record is None:
+            raise ValueError("in_order goes with record: it is for histories")
         return self
 
 

@@ -1,8 +1,6 @@
 """The plan of an import: a mapping bound to a kind and a file, which turns rows into requests."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -12,17 +10,18 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.http.problems import invalid
 from adapters.importing.detecting import Finding
+from adapters.importing.drafts import RECORD, Draft, named
 from adapters.importing.fillers import (
     Binding,
     Fields,
     Filler,
     dangling,
     filled,
-    references,
+    refers_to_parts,
     resolved,
 )
 from adapters.importing.mapping import BadMapping, Mapping, Rule
-from adapters.importing.references import Reference, References
+from adapters.importing.references import Finds
 from adapters.importing.sources import Line
 from adapters.importing.steps import Asked, BoundStep, Condition, Further, moment
 from adapters.importing.targets import Target, target, written
@@ -36,33 +35,15 @@ from commands.requests import Request, relaxed
 
 M = TypeVar("M", bound=BaseModel)
 OCCURRED_AT = "occurred_at"
-RECORD = "record"
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What one row says, its references still to be found."""
-
-    line: Line
-    fields: Fields
-    occurred_at: datetime | None
-    incomplete: tuple[str, ...]
-    key: str
-    """The same for the same record whenever it is imported."""
-    then: tuple[Further, ...]
-    record: Reference | str | None = None
-    """The record that the row tells more of, or its id; None: the row enters one."""
-
-    def references(self) -> Iterator[Reference]:
-        if isinstance(self.record, Reference):
-            yield self.record
-        yield from references(self.fields)
-        for further in self.then:
-            yield from references(further.fields)
+Kinds = dict[str, str]
+"""Names of records that parts of a row make → the kind of each."""
 
 
 class Plan:
     """Turns rows into drafts, and drafts into requests. Raises BadMapping."""
+
+    is_in_order = False
+    """Whether the rows of a record are its history."""
 
     def __init__(
         self,
@@ -70,12 +51,15 @@ class Plan:
         header: list[str],
         zone: ZoneInfo,
         finding: Finding | None = None,
+        parts: Kinds | None = None,
     ) -> None:
+        """``parts``: records of the same row that are made before, and the kind of each."""
         self.command = creating(mapping.kind)
         self.kind = self.command.AGGREGATE
         self._external = mapping.external
         system = None if mapping.external is None else mapping.external.system
-        binding = Binding(Columns(header, mapping.exported), zone, system, finding)
+        binding = Binding(Columns(header, mapping.exported), zone, system, finding, parts)
+        self.binding = binding
         self._fillers = binding.fillers(self.command, self._rules(mapping))
         self._condition = Condition(mapping, binding.columns)
         self._record = None if mapping.record is None else _record(binding, mapping, self.kind)
@@ -117,19 +101,24 @@ class Plan:
         drafted = (step.draft(cells) for step in self.steps)
         return tuple(further for further in drafted if further is not None)
 
-    def record(self, draft: Draft, found: References) -> UUID:
-        """The record that a row tells more of. Raises Invalid where it is not there."""
-        if isinstance(draft.record, Reference):
-            id = found.get(draft.record)
-            if id is None:
-                raise Invalid(FieldError(RECORD, str(draft.record)))
-            return id
-        try:
-            return UUID(draft.record)
-        except ValueError:
-            raise Invalid(FieldError(RECORD, "uuid_parsing")) from None
+    def lane(self, line: Line) -> str | None:
+        """The record that a row which cannot be taken is of, as far as that can be read."""
+        return None
 
-    def request(self, draft: Draft, found: References) -> Request:
+    def key(self, line: Line) -> str:
+        """The key of the record, also where other cells of the row cannot be read. Raises
+        Invalid."""
+        external = (filler for filler in self._fillers if filler.path[0] == "external")
+        return self._key(line, filled(external, line.cells))
+
+    def record(self, draft: Draft, found: Finds) -> UUID:
+        """The record that a row tells more of. Raises Invalid where it is not there."""
+        id = named(RECORD, draft.record, found)
+        if id is None:  # The part that makes it is not for this row.
+            raise Invalid(FieldError(RECORD, "missing"))
+        return id
+
+    def request(self, draft: Draft, found: Finds) -> Request:
         """The request that enters the record. Raises Invalid."""
         fields = resolved(draft.fields, found)
         pointing = (n for n in self._may_lack if n in draft.fields and n not in fields)
@@ -140,7 +129,7 @@ class Plan:
         made = validated(command, fields)
         return Request(made, meta=meta, idempotency_key=draft.key)
 
-    def further(self, draft: Draft, found: References) -> list[Asked]:
+    def further(self, draft: Draft, found: Finds) -> list[Asked]:
         """The requests that follow, for a record whose id is not known yet. Raises Invalid.
 
         Their keys hold what they say: the same step said otherwise is another request. A step that
@@ -158,13 +147,16 @@ class Plan:
         if draft.record is not None:
             occurred_at = occurred_at or draft.occurred_at
         said = f"{occurred_at} {made.model_dump_json(exclude_unset=True)}"
-        key = f"{draft.key}/{number}/{made.VERB}/{_digest(said)}"
-        request = Request(made, meta=Meta(occurred_at=occurred_at), idempotency_key=key)
-        return Asked(request, further.if_differs)
+        if further.reason is not None:
+            said += f" {further.reason}"
+        key = f"{draft.key}/{number}/{made.VERB}/{digest(said)}"
+        meta = validated(Meta, {"occurred_at": occurred_at, "reason": further.reason})
+        request = Request(made, meta=meta, idempotency_key=key)
+        return Asked(request, further.if_differs, refers_to_parts(further.fields))
 
-    def dangling(self, draft: Draft, found: References) -> Iterator[FieldError]:
+    def dangling(self, draft: Draft, found: Finds) -> Iterator[FieldError]:
         """What the row refers to that is not there, and goes without."""
-        for fields in (draft.fields, *(further.fields for further in draft.then)):
+        for fields in draft.named():
             yield from dangling(fields, found)
 
     def _rules(self, mapping: Mapping) -> dict[str, Rule]:
@@ -182,12 +174,12 @@ class Plan:
         identity = None if self._identity is None else self._identity.value(line.cells)
         external = fields.get("external", {})
         if identity is not None:
-            named = f"as/{identity}"
+            called = f"as/{identity}"
         elif "id" in external:
-            named = f"external/{external.get('system')}/{external['id']}"
+            called = f"external/{external.get('system')}/{external['id']}"
         else:
-            named = f"line/{line.number}/{_digest(written(line.cells))}"
-        return f"import/{self.kind.PLURAL}/{named}"
+            called = f"line/{line.number}/{digest(written(line.cells))}"
+        return f"import/{self.kind.PLURAL}/{called}"
 
 
 def creating(kind: str) -> type[Command[Any]]:
@@ -224,5 +216,5 @@ def _identity(binding: Binding, rule: Rule) -> Filler:
     return binding.filler(Target(("identity",), str), rule)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:32]

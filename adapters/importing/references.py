@@ -1,7 +1,7 @@
 """References: records that a row names by name, login, id or the id of another system."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from adapters.importing.mapping import BadMapping, Rule
@@ -67,13 +67,39 @@ def _referring(kind: str, by: str, rule: Rule, system: str | None) -> Callable[[
         of = rule.system or system
         if of is None:
             raise BadMapping('by = "external" needs a system')
-        scope = f"external/{Aggregate.registry[kind].PLURAL}/{of}"
-        return lambda text: Reference(kind, scope, text, text)
+        return lambda text: external(kind, of, text)
     if (kind, by) not in BY:
         ways = [way for k, way in BY if k == kind]
         raise BadMapping(f"a {kind.lower()} is found by {', '.join([*ways, 'external', 'id'])}")
     scope, form = BY[kind, by]
     return lambda text: Reference(kind, scope, form(text), text)
+
+
+MADE = "made"
+
+
+def made(name: str, kind: str) -> Reference:
+    """The record that a part of the same row enters; where that part is not for the row, none."""
+    return Reference(kind, MADE, name, name, is_optional=True)
+
+
+def reserved(kind: str, fields: Mapping[str, Any]) -> Reference | None:
+    """What nobody else may be called: by it a record is known that no external id names."""
+    for (of, by), (scope, form) in BY.items():
+        if of == kind and isinstance(text := fields.get(by), str):
+            return Reference(kind, scope, form(text), text)
+    return None
+
+
+def external(kind: str, system: str, id: str) -> Reference:
+    """The record that another system calls so."""
+    return Reference(kind, f"external/{Aggregate.registry[kind].PLURAL}/{system}", id, id)
+
+
+class Finds(Protocol):
+    """Finds the record that a reference names."""
+
+    def get(self, reference: Reference) -> UUID | None: ...
 
 
 class References:
@@ -96,3 +122,15 @@ class References:
         """The record, as far as ``find`` has found it."""
         ids = (self._found.get((r.scope, r.value)) for r in (reference, *reference.others))
         return next(filter(None, ids), None)
+
+
+class RowReferences:
+    """What a row refers to, among it what its own parts have made."""
+
+    def __init__(self, found: References, made: Mapping[str, UUID]) -> None:
+        self._found, self._made = found, made
+
+    def get(self, reference: Reference) -> UUID | None:
+        if reference.scope == MADE:
+            return self._made.get(reference.value)
+        return self._found.get(reference)

@@ -29,6 +29,10 @@ class Report:
     """In the order in which they were decided."""
     dangling: list[tuple[Line, str]] = field(default_factory=list)
     """Rows that were taken without something they refer to, for it is not there."""
+    suspicious: list[tuple[Line, str]] = field(default_factory=list)
+    """Rows that were taken as they are, and look wrong."""
+    parts: Counter[str] = field(default_factory=Counter)
+    """What was entered beside the rows' own records: kind → how many."""
     started: float = field(default_factory=monotonic)
 
     def refuse(self, line: Line, reason: str) -> None:
@@ -42,6 +46,10 @@ class Report:
     def dangling_in_order(self) -> list[tuple[Line, str]]:
         """What points nowhere, in the order of the file."""
         return _by_line(self.dangling)
+
+    def suspicious_in_order(self) -> list[tuple[Line, str]]:
+        """What looks wrong, in the order of the file."""
+        return _by_line(self.suspicious)
 
     @property
     def decided(self) -> int:

@@ -1,50 +1,151 @@
-"""One row of an import on its way from command to command, until it is accounted for."""
+"""One row of an import on its way from command to command, until it is accounted for.
+
+First come the other records that it speaks of, then its own, then the further commands to that.
+"""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from adapters.conveyor import Done
-from adapters.importing.plan import Draft
+from adapters.importing.drafts import ON_BEHALF_OF, RECORD, Draft, Part, named
+from adapters.importing.making import One
+from adapters.importing.parts import within
+from adapters.importing.references import MADE, Reference, RowReferences
 from adapters.importing.steps import Asked
 from adapters.importing.updating import is_as_said, is_so, updates
 from aggregates.contact import Contact
 from aggregates.customer import ShortName
-from aggregates.errors import DomainError, NotFound
+from aggregates.errors import DomainError, FieldError, Invalid, NotFound
 from commands.base import Command
+from commands.ports import StoredReceipt
 from commands.requests import IdempotencyKeyReused, Request
 
 if TYPE_CHECKING:
     from adapters.importing.running import Import
 
 
+UNKNOWN = UUID(int=0)
+"""Stands for what a part of the row is still to make."""
+
+
 class Row:
-    """A row: its record is entered, then each further command made, then it is accounted for."""
+    """A row: its records are entered, then each further command made, then it is accounted for."""
 
-    def __init__(
-        self, run: "Import", draft: Draft, begin: Request | UUID, further: Iterable[Asked]
-    ) -> None:
-        """``begin``: what enters the record, or the record that is there."""
-        self._run, self._draft, self.begin = run, draft, begin
-        self._further = deque(further)
+    def __init__(self, run: "Import", draft: Draft) -> None:
+        """Raises Invalid where the row as a whole cannot be, before anything of it is entered."""
+        self._run, self._draft = run, draft
+        self._made = {part.name: UNKNOWN for part in draft.parts}
+        for part in draft.parts:
+            self._asking(part)
+        self._bind()
+        self.known: Mapping[UUID, StoredReceipt] = {}
+        """Those of its commands that an earlier import has made."""
+        self._parts = deque(draft.parts)
+        self._new_parts: dict[str, UUID] = {}
         self._is_new = self._is_changed = False
-        self._lacks = set() if isinstance(begin, UUID) else set(begin.meta.incomplete)
+        self._lacks: set[str] = set()
 
-    def requests(self) -> Iterable[Request]:
-        """Everything that is still to be asked for."""
+    @property
+    def lane(self) -> str | None:
+        return self._draft.lane
+
+    def idempotency_keys(self) -> Iterator[str]:
+        """The keys of everything that is to be asked for, as far as they can be told."""
+        yield from (part.draft.key for part in self._draft.parts)
         if isinstance(self.begin, Request):
-            yield self.begin
-        yield from (asked.request for asked in self._further)
+            yield self._draft.key
+        for asked in self.further:
+            if asked.request.idempotency_key is not None:
+                yield asked.request.idempotency_key
 
-    def leave_out(self, is_done: Callable[[Request], bool]) -> None:
-        """Make no further command that an earlier import has made."""
-        self._further = deque(asked for asked in self._further if not is_done(asked.request))
+    def _bind(self) -> None:
+        """Say what is to be done, with what the row's parts have made so far."""
+        plan, draft = self._run.plan, self._draft
+        found = RowReferences(self._run.references, self._made)
+        user = named(ON_BEHALF_OF, draft.on_behalf_of, found)
+        of = self._run.caller
+        self._caller = replace(of, on_behalf_of=user or of.on_behalf_of)
+        self.begin: Request | UUID
+        if draft.record is None:
+            self.begin = plan.request(draft, found)
+        else:
+            self.begin = plan.record(draft, found)
+        self.further = deque(plan.further(draft, found))
 
-    def tell_more(self, id: UUID) -> None:
-        """The record is there: only further commands are made."""
-        self._continue(id)
+    def start(self) -> None:
+        """Begin, when it is the row's turn."""
+        before = self._run.lanes.stopped_at(self.lane)
+        if self._run.plan.is_in_order and before is not None and before < self._draft.line.number:
+            self._refused(
+                Invalid(FieldError(RECORD, f"of the same record, line {before} was refused"))
+            )
+        else:
+            self._next()
+
+    def _next(self) -> None:
+        """The next part, or where all are there the row's own record."""
+        if not self._parts:
+            self._begin()
+            return
+        part = self._parts.popleft()
+        asking = self._asking(part)
+
+        def done(result: Done | DomainError) -> None:
+            if isinstance(result, DomainError):
+                self._refused(result, f"{self._entered_so_far()}{part.name}: ")
+                return
+            id = self._made[part.name] = result.receipt.id
+            if result.is_change:
+                self._run.report.parts[part.plan.kind.PLURAL] += 1
+                self._new_parts[part.name] = id
+                self._has_part(part, asking.meta.incomplete)
+            self._next()
+
+        self._run.making.make(One(part, asking, self._run.caller, self.known, done))
+
+    def _asking(self, part: Part) -> Request:
+        try:
+            found = RowReferences(self._run.references, self._made)
+            return part.plan.request(part.draft, found)
+        except Invalid as error:
+            raise within(part.name, error) from error
+
+    def _has_part(self, part: Part, lacks: Iterable[str]) -> None:
+        """A part was entered; it may be what the row is about."""
+        record = self._draft.record
+        is_own = isinstance(record, Reference) and record.value == part.name
+        if is_own and isinstance(record, Reference) and record.scope == MADE:
+            self._is_new = True
+            self._lacks = set(lacks)
+        else:
+            self._is_changed = True
+            self._run.report.incomplete += bool(set(lacks))
+
+    def _entered_so_far(self) -> str:
+        said = ", ".join(f"{name} entered as {id}" for name, id in self._new_parts.items())
+        return f"{said}, but " if said else ""
+
+    def _begin(self) -> None:
+        """The record is entered, or told more of."""
+        if self._draft.parts:
+            self._bind()
+        self.further = deque(asked for asked in self.further if not self._stored(asked.request))
+        if isinstance(self.begin, UUID):
+            self._continue(self.begin)
+            return
+        self._lacks = set(self.begin.meta.incomplete)
+        stored = self._stored(self.begin)
+        if stored is None:
+            self._run.conveyor.put(self.begin, self._caller, self.entered)
+        else:
+            self.exists(stored.stream_id, is_same=self._run.is_repeated(self.begin, stored))
+
+    def _stored(self, request: Request) -> StoredReceipt | None:
+        command_id = request.command_id(self._caller)
+        return None if command_id is None else self.known.get(command_id)
 
     def entered(self, result: Done | DomainError) -> None:
         """The record was entered, or not."""
@@ -57,23 +158,25 @@ class Row:
             return
         existing = self._existing(result)
         if existing is None:
-            self._run.refuse(self._draft.line, result)
+            self._refused(result, self._entered_so_far())
         else:
             self.exists(existing, is_same=False)
 
     def exists(self, id: UUID, *, is_same: bool) -> None:
         """The record was there before; ``is_same``: entered by a row that said the same."""
         if self._run.on_duplicate == "update":
-            self._further.extendleft(Asked(r) for r in reversed(self._updates(id)))
+            self.further.extendleft(Asked(r) for r in reversed(self._updates(id)))
             self._continue(id)
         elif is_same:
             self._continue(id)
         elif self._run.on_duplicate == "skip":
             self._run.report.outcomes["skipped"] += 1
+            self._leave()
         elif self._is_so(id):
             self._continue(id)
         else:
-            self._run.report.refuse(self._draft.line, _already(id))
+            self._run.report.refuse(self._draft.line, self._entered_so_far() + _already(id))
+            self._leave()
 
     def _updates(self, id: UUID) -> list[Request]:
         aggregate = self._run.application.repository.get(self._run.plan.kind, id, max_age=0)
@@ -104,10 +207,10 @@ class Row:
         return None if existing is None or isinstance(refusal, ShortName) else UUID(existing)
 
     def _continue(self, id: UUID) -> None:
-        if not self._further:
+        if not self.further:
             self._account()
             return
-        asked = self._further.popleft()
+        asked = self.further.popleft()
         if asked.if_differs and self._stands_as(id, asked.request.command):
             self._continue(id)
             return
@@ -120,9 +223,9 @@ class Row:
                 self._continue(id)
             else:
                 said = f"{'entered as' if self._is_new else 'exists as'} {id}, but"
-                self._run.refuse(self._draft.line, result, f"{said} {request.command.VERB}: ")
+                self._refused(result, f"{said} {request.command.VERB}: ")
 
-        self._run.conveyor.put(request, self._run.caller, done)
+        self._run.conveyor.put(request, self._caller, done)
 
     def _stands_as(self, id: UUID, said: Command[Any]) -> bool:
         """Whether the record is as a further command would make it."""
@@ -142,6 +245,15 @@ class Row:
             report.incomplete += bool(self._lacks)
         else:
             report.outcomes["updated" if self._is_changed else "skipped"] += 1
+        self._leave()
+
+    def _refused(self, error: DomainError, before: str = "") -> None:
+        self._run.refuse(self._draft.line, error, before, self.lane)
+        self._leave()
+
+    def _leave(self) -> None:
+        """It is accounted for: the next of its lane may begin."""
+        self._run.lanes.leave(self.lane)
 
 
 def _already(id: UUID) -> str:

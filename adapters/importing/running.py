@@ -1,13 +1,17 @@
 """Running an import: rows in, commands out, every row accounted for."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Literal
 from uuid import UUID
 
 from adapters.conveyor import Conveyor
-from adapters.importing.plan import Draft, Plan
+from adapters.importing.drafts import Draft
+from adapters.importing.lanes import MOST_WAITING, Lanes
+from adapters.importing.making import Making
+from adapters.importing.plan import Plan
 from adapters.importing.reasons import Reasons
 from adapters.importing.references import References
 from adapters.importing.report import Report
@@ -19,6 +23,7 @@ from commands.ports import EventLog, Keys, StoredReceipt
 from commands.requests import Caller, Request
 
 OnDuplicate = Literal["refuse", "skip", "update"]
+OUT_OF_TIME = "dated before an earlier row of the same record"
 CHUNK = 500
 """Rows whose references and earlier imports are looked up in one go."""
 
@@ -41,7 +46,11 @@ class Import:
         self.reasons = Reasons()
         self._log, self._keys, self.caller = log, keys, caller
         self.conveyor = Conveyor(application)
+        self.making = Making(self)
+        self.lanes = Lanes()
         self._postponed: list[Draft] = []
+        self._postponed_lanes: set[str] = set()
+        self._latest: dict[str, datetime] = {}
 
     def run(self, file: Source, progress: Callable[[Report], None] = lambda _: None) -> Report:
         """Import every row. Raises OutcomeUnknown or Overloaded where the store fails for long;
@@ -49,6 +58,8 @@ class Import:
         rows = iter(file)
         while chunk := list(islice(rows, CHUNK)):
             self._take(self._drafts(chunk))
+            if self.lanes.waiting > MOST_WAITING:
+                self.conveyor.finish()
             progress(self.report)
         self.conveyor.finish()
         self._take_postponed()
@@ -56,6 +67,7 @@ class Import:
         return self.report
 
     def _drafts(self, lines: Iterable[Line]) -> list[Draft]:
+        """What the rows say; those that cannot be read are refused."""
         drafts = []
         for line in lines:
             self.report.read += 1
@@ -66,18 +78,32 @@ class Import:
                 self.report.outcomes["skipped"] += 1
                 continue
             try:
-                drafts.append(self.plan.draft(line))
+                drafts.append(self._in_time(self.plan.draft(line)))
             except Invalid as error:
-                self.refuse(line, error)
+                self.refuse(line, error, lane=self.plan.lane(line))
         return drafts
+
+    def _in_time(self, draft: Draft) -> Draft:
+        """The draft, suspicious where a history goes back in time."""
+        at, lane = draft.occurred_at, draft.lane
+        if not self.plan.is_in_order or at is None or lane is None:
+            return draft
+        before = self._latest.get(lane, at)
+        self._latest[lane] = max(at, before)
+        if before <= at:
+            return draft
+        return replace(draft, suspicious=(*draft.suspicious, OUT_OF_TIME))
 
     def _take(self, drafts: list[Draft]) -> None:
         """Begin with these rows; those that name records still to come are put off."""
         self.references.find(r for draft in drafts for r in draft.references())
+        self.references.find(p.found_by for d in drafts for p in d.parts if p.found_by)
         ready = []
         for draft in drafts:
-            if self._names_one_to_come(draft):
+            if draft.lane in self._postponed_lanes or self._names_one_to_come(draft):
                 self._postponed.append(draft)
+                if draft.lane is not None:
+                    self._postponed_lanes.add(draft.lane)
             else:
                 ready.append(draft)
         self._begin([row for draft in ready if (row := self._row(draft)) is not None])
@@ -85,7 +111,7 @@ class Import:
     def _take_postponed(self) -> None:
         """Rows may name rows further down, and those others again: until no more can be found."""
         while drafts := self._postponed:
-            self._postponed = []
+            self._postponed, self._postponed_lanes = [], set()
             self._take(drafts)
             self.conveyor.finish()
             if len(self._postponed) == len(drafts):
@@ -99,47 +125,41 @@ class Import:
 
     def _row(self, draft: Draft) -> Row | None:
         try:
-            begin: Request | UUID
-            if draft.record is None:
-                begin = self.plan.request(draft, self.references)
-            else:
-                begin = self.plan.record(draft, self.references)
-            further = self.plan.further(draft, self.references)
-            for one in further:  # Their codes are wrong before the record is entered, or never.
-                self.application.preparation.directory.resolve(
-                    one.request.command, self.caller, offline=False, fresh=False
-                )
-            return Row(self, draft, begin, further)
+            row = Row(self, draft)
+            for one in row.further:  # Their codes are wrong before the record is entered, or never.
+                if not one.awaits_parts:
+                    self.application.preparation.directory.resolve(
+                        one.request.command, self.caller, offline=False, fresh=False
+                    )
+            return row
         except Invalid as error:
-            self.refuse(draft.line, error)
+            self.refuse(draft.line, error, lane=draft.lane)
             return None
 
     def _begin(self, rows: list[Row]) -> None:
         """Rows imported before are known by their command ids, looked up in one round trip."""
-        ids = {id for row in rows for r in row.requests() if (id := r.command_id(self.caller))}
+        ids = {self.caller.command_id(key) for row in rows for key in row.idempotency_keys()}
         known = self._log.receipts(list(ids))
         for row in rows:
-            row.leave_out(lambda request: self._known(request, known) is not None)
-            if isinstance(row.begin, UUID):
-                row.tell_more(row.begin)
-                continue
-            stored = self._known(row.begin, known)
-            if stored is None:
-                self.conveyor.put(row.begin, self.caller, row.entered)
-                continue
-            fingerprint = self._keys.fingerprint(row.begin.body())
-            row.exists(stored.stream_id, is_same=stored.fingerprint == fingerprint)
+            row.known = known
+            self.lanes.put(row)
 
-    def _known(self, request: Request, known: Mapping[UUID, StoredReceipt]) -> StoredReceipt | None:
-        command_id = request.command_id(self.caller)
-        return None if command_id is None else known.get(command_id)
+    def is_repeated(self, request: Request, stored: StoredReceipt) -> bool:
+        """Whether the request that was carried out under its key said the same."""
+        return stored.fingerprint == self._keys.fingerprint(request.body())
 
-    def refuse(self, line: Line, error: DomainError, before: str = "") -> None:
+    def refuse(
+        self, line: Line, error: DomainError, before: str = "", lane: str | None = None
+    ) -> None:
         """Account for a row as refused, ``before`` the reason what else there is to say."""
         self.report.refuse(line, before + self.reasons.of(error))
+        if self.plan.is_in_order and lane is not None:
+            self.lanes.stop(lane, line.number)
 
     def note(self, draft: Draft) -> None:
-        """Report what a row that was taken refers to and is not there."""
+        """Report what a row that was taken refers to and is not there, and what looks wrong."""
+        if draft.suspicious:
+            self.report.suspicious.append((draft.line, "; ".join(draft.suspicious)))
         errors = tuple(self.plan.dangling(draft, self.references))
         if errors:
             self.report.dangling.append((draft.line, self.reasons.of(Invalid(*errors))))

@@ -14,6 +14,7 @@ from commands.requests import Request
 
 MOMENT = Target(("occurred_at",), datetime)
 """When something happened, which no command has as a field."""
+_REASON = Target(("reason",), str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Further:
     fields: Fields
     occurred_at: datetime | None
     if_differs: bool = False
+    reason: str | None = None
 
     def lacks(self, fields: Fields) -> bool:
         """Whether these leave out a reference that the command is about."""
@@ -38,6 +40,8 @@ class Asked:
     request: Request
     if_differs: bool = False
     """Whether it is made only where the record is not so already."""
+    awaits_parts: bool = False
+    """Whether it names records that the row's other parts are still to enter."""
 
 
 class Condition:
@@ -72,6 +76,7 @@ class BoundStep:
         self._occurred_at = moment(binding, step.occurred_at)
         self._condition = Condition(step, binding.columns)
         self._if_differs = step.if_differs
+        self._reason = None if step.reason is None else binding.filler(_REASON, step.reason)
 
     def draft(self, cells: list[str]) -> Further | None:
         """What it asks for a row; None where it is not for it."""
@@ -79,7 +84,8 @@ class BoundStep:
             return None
         occurred_at = None if self._occurred_at is None else self._occurred_at.value(cells)
         fields = filled(self._fillers, cells)
-        return Further(self.command, fields, occurred_at, self._if_differs)
+        reason = None if self._reason is None else self._reason.value(cells)
+        return Further(self.command, fields, occurred_at, self._if_differs, reason)
 
 
 def moment(binding: Binding, rule: Rule | None) -> Filler | None:
