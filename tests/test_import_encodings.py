@@ -120,6 +120,17 @@ def test_what_comes_late_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         source(path, FOUND_OUT)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_a_hint_of_the_delimiter_is_no_header(tmp_path: Path, encoding: str) -> None:
+    path = written(tmp_path, "sep=;\r\n名称;a,b,c,d\r\n云泽;1,2\r\n宁川\r\n".encode(encoding))
+    file = source(path, FOUND_OUT)
+    assert file.header == ["名称", "a,b,c,d"]
+    first, second = file
+    assert (first.number, first.cells) == (3, ["云泽", "1,2"])
+    assert (second.number, second.problem) == (4, "has 1 cells where the header has 2")
+    assert read(written(tmp_path, b"sep=fix\n1\n")) == [["sep=fix"], ["1"]]
+
+
 @pytest.mark.parametrize("delimiter", [";;", '"', "\n", "\0", ""])
 def test_a_delimiter_that_is_none(delimiter: str) -> None:
     with pytest.raises(UnreadableFile, match="must be one character"):

@@ -181,6 +181,19 @@ def test_what_was_found_out_is_said_with_samples(tmp_path: Path) -> None:
     ]
 
 
+def test_of_many_columns_those_are_said_of_which_there_is_something_to_say(
+    tmp_path: Path,
+) -> None:
+    header = [f"c{n}" for n in range(40)]
+    path = write_csv(tmp_path / "rows.csv", [header, ["x"] * 39 + ["25.12.2024"]])
+    said = list(Finding(source(path, FOUND_OUT)).detected().lines())
+    assert len(said) == 15
+    assert said[-2:] == [
+        "  c39: 25.12.2024  (dates day-first, by 25.12.2024)",
+        "  and 27 more",
+    ]
+
+
 def test_a_job_says_what_its_file_was_taken_for(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "rows.csv", [["name", "founded_on"], ["Acme", "31.12.2024"]])
     detected = prepare(Job("customers", path), SHANGHAI).detected

@@ -57,7 +57,7 @@ def import_file(
     Safe to run again: rows imported before are skipped. Refused rows are written to
     FILE.refused.csv with line and reason (a dry run prints them); then the exit code is 1.
     """
-    choices = Choices(encoding, delimiter, sheet)
+    choices = Choices(encoding, "\t" if delimiter == "\\t" else delimiter, sheet)
     chosen = mapping or _suggested(kind, file, choices, data)
     job = Job(kind, file, chosen, on_duplicate, is_rehearsal=dry_run, choices=choices)
     prepared = prepare(job, settings(data).zone)

@@ -16,6 +16,8 @@ from adapters.importing.sources import Form, Source
 
 SAMPLED = 1_000
 """Rows from which notations are found out."""
+SPOKEN = 12
+"""Columns that are always shown; others only where there is something to say of them."""
 SHOWN = 3
 """Values shown of each column."""
 LONGEST_SHOWN = 60
@@ -44,7 +46,10 @@ class Detected:
     def lines(self) -> Iterator[str]:
         """What a person should see of it before it is trusted."""
         yield f"{self.form}; {len(self.columns)} columns"
-        yield from (f"  {_spoken(column)}" for column in self.columns)
+        named = [*self.columns[:SPOKEN], *filter(_notes, self.columns[SPOKEN:])]
+        yield from (f"  {_spoken(column)}" for column in named)
+        if len(named) < len(self.columns):
+            yield f"  and {len(self.columns) - len(named):,} more"
 
 
 class Finding:
@@ -108,9 +113,13 @@ def _shown(cell: str) -> str:
 
 
 def _spoken(column: DetectedColumn) -> str:
-    said = [*_dates(column.dates), *_numbers(column.numbers)]
+    said = _notes(column)
     notes = f"  ({'; '.join(said)})" if said else ""
     return f"{_shown(column.name) or '(no name)'}: {' | '.join(column.samples) or '-'}{notes}"
+
+
+def _notes(column: DetectedColumn) -> list[str]:
+    return [*_dates(column.dates), *_numbers(column.numbers)]
 
 
 def _dates(found: DateNotation | None) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Reading a CSV file (RFC 4180): rows with the line on which each begins."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -13,6 +14,8 @@ LONGEST_CELL = 1_000_000
 """Characters; far more than any field takes. A longer cell is a quote that was never closed."""
 LONGEST_ROW = 20 * LONGEST_CELL
 """Characters, so that a file without an end of line does not fill the memory."""
+HINT = re.compile(r"\ufeff?sep=([^\r\n\"\0])\r?\n")
+"""A line that spreadsheets put before the header, for each other, and that is none of it."""
 SAMPLED = 1 << 14
 """Characters at the beginning from which the delimiter is found out."""
 
@@ -33,14 +36,17 @@ class CsvFile:
             if not isinstance(encoding, Encoding):
                 encoding = encoding_of(path, encoding)
             self.encoding = encoding
-            self.delimiter = delimiter or self._delimiter()
+            sample = self._sample()
+            hint = HINT.match(sample)
+            self._hints = 0 if hint is None else 1
+            self.delimiter = delimiter or (hint[1] if hint else delimiter_of(sample))
             self.header = self._header()
         except OSError as error:
             raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from error
 
     def __iter__(self) -> Iterator[Line]:
         with self._opened() as file:
-            rows = _rows(file, self.delimiter)
+            rows = self._lines(file)
             next(rows)
             for line in rows:
                 yield self._checked(line)
@@ -53,15 +59,22 @@ class CsvFile:
     def _opened(self) -> TextIO:
         return self.path.open(encoding=self.encoding.codec, newline="")
 
-    def _delimiter(self) -> str:
+    def _sample(self) -> str:
+        """The first lines of the file, whole where they are not too long."""
         with self._opened() as file:
             sample = file.read(SAMPLED)
         whole = max(sample.rfind("\n"), sample.rfind("\r")) + 1
-        return delimiter_of(sample[:whole] if len(sample) == SAMPLED and whole else sample)
+        return sample[:whole] if len(sample) == SAMPLED and whole else sample
+
+    def _lines(self, file: TextIO) -> Iterator[Line]:
+        lines = _Lines(file)
+        for _ in range(self._hints):
+            next(lines)
+        return _rows(lines, self.delimiter)
 
     def _header(self) -> list[str]:
         with self._opened() as file:
-            first = next(_rows(file, self.delimiter), None)
+            first = next(self._lines(file), None)
         if first is None:
             raise UnreadableFile(f"{self.path} is empty: its first line should name the columns")
         if first.problem is not None:
@@ -111,8 +124,7 @@ class _Lines:
         return self.number - len(self.taken) + 1
 
 
-def _rows(file: TextIO, delimiter: str) -> Iterator[Line]:
-    lines = _Lines(file)
+def _rows(lines: _Lines, delimiter: str) -> Iterator[Line]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.begin()
