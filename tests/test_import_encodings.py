@@ -99,6 +99,14 @@ def test_what_a_mapping_says_is_read_exactly(tmp_path: Path, name: str) -> None:
     assert read(written(tmp_path, content), Choices("gb18030", ",")) == rows
 
 
+def test_utf16_that_is_said_needs_no_mark(tmp_path: Path) -> None:
+    for codec in ("utf-16-le", "utf-16-be"):
+        assert read(written(tmp_path, text(ALL).encode(codec)), Choices("utf-16")) == ALL
+    path = written(tmp_path, b"a,b\n1,2")
+    with pytest.raises(UnreadableFile, match="is not UTF-16, little-endian: at line 1, column 4"):
+        source(path, Choices("utf-16"))
+
+
 def test_a_mark_outweighs_what_is_said(tmp_path: Path) -> None:
     content = text(ALL).encode("utf-8-sig")
     assert read(written(tmp_path, content), Choices("gb18030")) == ALL
@@ -137,7 +145,7 @@ def test_a_delimiter_that_is_none(delimiter: str) -> None:
         Choices(delimiter=delimiter)
 
 
-@pytest.mark.parametrize("name", ["klingon", "base64", "rot13", "zlib"])
+@pytest.mark.parametrize("name", ["klingon", "base64", "rot13", "zlib", "punycode", "idna"])
 def test_an_encoding_that_is_none(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnreadableFile, match="there is no encoding called"):
         source(written(tmp_path, b"a,b\n1,2\n"), Choices(name))

@@ -247,6 +247,15 @@ def test_a_card_that_is_wrong_is_no_matter_of_the_others(tmp_path: Path) -> None
         assert problem in one.problem
 
 
+def test_a_card_whose_parameters_make_no_sense_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "people.vcf"
+    path.write_text(card("FN;ENCODING=UTF-8;ENCODING=QUOTED-PRINTABLE:=20") + card("FN:B"))
+    first, second = lines(path)
+    assert first.problem is not None
+    assert "no sound vCard" in first.problem
+    assert second.problem is None
+
+
 @pytest.mark.skipif(not CARDS.exists(), reason=f"{CARDS} is not here")
 def test_names_numbers_and_addresses_of_real_cards_are_read_in_full() -> None:
     def read(name: str) -> list[tuple[str, ...]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from vobject.base import ContentLine, ParseError, getLogicalLines, textLineToContentLine
+from vobject.base import ContentLine, getLogicalLines, textLineToContentLine
 
 from adapters.importing.dialects import DEFAULT
 from adapters.importing.encodings import Encoding
@@ -71,7 +71,7 @@ def _row(number: int, lines: list[str], problem: str | None) -> Line:
     if problem is None:
         try:
             cells = _cells(_Lines(lines))
-        except (ParseError, LookupError, ValueError) as error:
+        except Exception as error:  # The library raises whatever a wrong parameter led to.
             problem = f"is no sound vCard: {error}"
         else:
             nul = "contains NUL" if any("\0" in cell for cell in cells) else None

@@ -25,6 +25,8 @@ _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
 _ENDS = (b"\n", b"\r", b",", b";", b"\t", b"|", b'"')
+_OF_PROGRAMS = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape")
+"""What codecs call encodings in which nobody writes files."""
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 """What makes the detector think of programs and pictures; part of no other character."""
 _CODECS = {
@@ -75,7 +77,13 @@ def _said(path: Path, given: str | None) -> Encoding | None:
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return Encoding(codec, "mark")
-    return None if given is None else Encoding(codec_called(given), "mapping")
+    if given is None:
+        return None
+    codec = codec_called(given)
+    if codec in ("utf-16", "utf-32"):  # Without a mark somebody has to say which byte is first.
+        found = _looks_like_utf16(path)
+        codec = found.codec if codec == "utf-16" and found is not None else f"{codec}-le"
+    return Encoding(codec, "mapping")
 
 
 def codec_called(name: str) -> str:
@@ -83,9 +91,9 @@ def codec_called(name: str) -> str:
     try:
         info = codecs.lookup(name)
         is_text = isinstance(info.incrementaldecoder().decode(b""), str)
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, UnicodeError):
         is_text = False
-    if not is_text:
+    if not is_text or info.name in _OF_PROGRAMS:
         raise UnreadableFile(f"there is no encoding called {name!r}; see docs/importing.md")
     # GBK and GB2312 are parts of GB18030, and what calls itself so often holds more than they do.
     return {"utf-8": "utf-8-sig", "gbk": "gb18030", "gb2312": "gb18030"}.get(info.name, info.name)
@@ -166,8 +174,6 @@ def _fault(path: Path, codec: str) -> int | None:
                 decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
                 return read - len(error.object) + error.start
-            except UnicodeError:  # UTF-16 and UTF-32 that say nothing of their place.
-                return read
             if not block:
                 return None
 
