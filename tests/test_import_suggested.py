@@ -90,7 +90,7 @@ def test_where_one_is_not_nothing_is_imported_and_what_to_decide_is_named(
     file = sheet(tmp_path, [[*HEADER, "传真"], *([*row, "1"] for row in SHEET[1:])])
     assert run("import", "customers", file) == 2
     said = capsys.readouterr()
-    assert "\nTo decide:\n  传真: no field was found for it\n" in said.out
+    assert "\nTo decide:\n  no field was found for “传真”\n" in said.out
     assert "nothing was imported" in said.err
     assert "backstory mapping customers" in said.err
     assert customers(database_url) == {}
@@ -102,7 +102,9 @@ def test_a_mapping_that_is_written_says_what_is_open_and_replaces_no_file(
     file = sheet(tmp_path, [[*HEADER, "传真"], *([*row, "1"] for row in SHEET[1:])])
     out = tmp_path / "m.toml"
     assert run("mapping", "customers", file, "--out", str(out)) == 0
-    assert out.read_text("utf-8").startswith("# To decide: 传真: no field was found for it\n")
+    assert out.read_text("utf-8").startswith(
+        "# To decide: no field was found for “传真”\n# Not imported: 传真\n"
+    )
     assert mapping.load(out).kind == "customers"
     assert run("mapping", "customers", file, "--out", str(out)) == 2
     assert "is there already" in capsys.readouterr().err

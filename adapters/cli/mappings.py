@@ -10,13 +10,15 @@ import typer
 from adapters import registry
 from adapters.cli.failures import Failure
 from adapters.cli.opening import Data, opened, settings
+from adapters.importing.assigning import Column
 from adapters.importing.coding import Entries, declared, entries
+from adapters.importing.detecting import Finding
 from adapters.importing.drafting import drafted
 from adapters.importing.evidence import Asking, shown
 from adapters.importing.opening import source
 from adapters.importing.plan import creating
 from adapters.importing.sources import Choices
-from adapters.importing.suggesting import Column, Suggestion, sample, suggest
+from adapters.importing.suggesting import Suggestion, sample, suggest
 from adapters.texts import Texts
 from aggregates.values import MINOR_UNITS
 
@@ -99,7 +101,7 @@ def suggested(
         raise Failure(f"{system!r} is no name of a system: small letters, digits, _ . and -")
     creating(kind)
     file = source(path, choices)
-    asking = Asking(_entries(data), settings(data).zone, currency, system)
+    asking = Asking(_entries(data), settings(data).zone, Finding(file), currency, system)
     return suggest(kind, file.header, sample(file), asking, Texts(), choices, custom)
 
 
@@ -142,7 +144,9 @@ def _column(column: Column) -> Iterator[str]:
 
 def write(suggestion: Suggestion, out: Path) -> None:
     """Write the mapping, with what is open at its head. Raises Failure where a file is there."""
+    left_out = [shown(c.cells.name) for c in suggestion.columns if c.field is None]
     remarks = [f"To decide: {one}" for one in suggestion.to_decide]
+    remarks += [f"Not imported: {name or '(no name)'}" for name in left_out]
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(drafted(suggestion.mapping, remarks))

@@ -8,26 +8,23 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from adapters.importing.coding import Codes, Entries
+from adapters.importing.detecting import Finding
 from adapters.importing.headings import form, synonyms
 from adapters.importing.mapping import Rule
-from adapters.importing.targets import Target, day, instant
+from adapters.importing.notations import SIGNS, NumberNotation, dates, numbers
+from adapters.importing.targets import Target
 from aggregates.base import markers
 from aggregates.values import MINOR_UNITS, Code, Money
 
 MOST_SHOWN = 5
 MOST_READ = 200
 """Different texts of a column that are read one by one."""
-_DAYS = ("%Y/%m/%d", "%Y.%m.%d", "%Y-%m-%d", "%Y年%m月%d日", "%d.%m.%Y")
-_EITHER_WAY = ("%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y")
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-FORMATS = tuple(d + t for d in (*_DAYS, *_EITHER_WAY) for t in _TIMES)
 _EIGHT_DIGITS = re.compile(r"(19|20)\d{6}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]*")
-_AMOUNT = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _WITH_CURRENCY = re.compile(r"-?\d+(\.\d+)? ?[A-Z]{3}", re.ASCII)
 _SEPARATORS = (";", "；", "|", "、", "，", ",")
 
@@ -38,6 +35,8 @@ class Asking:
 
     entries: Entries
     zone: ZoneInfo
+    finding: Finding | None = None
+    """What the whole file says of its dates and numbers; None: only the sample is asked."""
     currency: str | None = None
     """Of amounts that do not say theirs."""
     system: str | None = None
@@ -119,7 +118,8 @@ def _referring(of: Target, cells: Cells, asking: Asking) -> Verdict:
         if all(map(_LOGIN.fullmatch, values)):
             return Verdict(_with(rule, by="login"))
         said = f"a user is found by login, and {listed(values)} is none"
-        return Verdict(None, f'{said}; {{ template = "{{column|login}}" }} makes logins of names')
+        how = f'{{ template = "{{{shown(cells.name)}|login}}", by = "login" }}'
+        return Verdict(None, f"{said}; {how} makes logins of names in Latin letters")
     if of.refers_to == ("Customer",) and not form(cells.name).endswith(("id", "编号", "代码")):
         return Verdict(_with(rule, by="name"))
     if asking.system is not None:
@@ -157,14 +157,35 @@ def _amounts(of: Target, cells: Cells, asking: Asking) -> Verdict:
         return Verdict(Rule(template=f"{{{cells.name}}} {{{cells.currencies}}}"))
     if all(map(_WITH_CURRENCY.fullmatch, cells.stripped)):
         return Verdict(cells.rule)
-    other = [value for value in cells.stripped if not _AMOUNT.fullmatch(value)]
-    if other:
-        return Verdict(None, f"{listed(other)} is no amount such as 12.50 or 12.50 CNY")
-    currency, times = unit(cells.name)
-    currency = currency or asking.currency
-    if currency is None:
-        return Verdict(None, "in which currency are the amounts? Say it with --currency")
-    return Verdict(_with(cells.rule, currency=currency, **({"times": times} if times else {})))
+    notation = _numbers(cells, asking)
+    if notation is None:
+        return Verdict(None, f"{listed(cells.stripped)} are no amounts such as 12.50")
+    said, times = unit(cells.name)
+    signs = [SIGNS[sign] for sign in notation.signs]
+    currency = said or asking.currency or (signs[0][0] if [*map(len, signs)] == [1] else None)
+    if currency is None or any(currency not in meant for meant in signs):
+        which = f"{' '.join(notation.signs)}: " if signs else ""
+        return Verdict(None, f"{which}in which currency are the amounts? Say it with --currency")
+    rule = _with(cells.rule, currency=currency, **({"times": times} if times else {}))
+    return _numeric(of, rule, notation, cells, asking)
+
+
+def _numbers(cells: Cells, asking: Asking) -> NumberNotation | None:
+    return asking.finding.numbers(cells.name) if asking.finding else numbers(cells.stripped)
+
+
+def _numeric(
+    of: Target, rule: Rule, notation: NumberNotation, cells: Cells, asking: Asking
+) -> Verdict:
+    """Numbers, with the decimal mark that all of them have."""
+    if notation.is_undecided:
+        return Verdict(None, f"is {notation.example} a thousand and more, or a decimal?")
+    if notation.contradicting is not None:
+        both = listed((notation.example, notation.contradicting))
+        return Verdict(None, f"{both} are written differently")
+    if not notation.is_plain:
+        rule = _with(rule, decimal=notation.mark or ".")
+    return _read(of, rule, cells, asking)
 
 
 def unit(heading: str) -> tuple[str | None, Decimal | None]:
@@ -179,33 +200,20 @@ def unit(heading: str) -> tuple[str | None, Decimal | None]:
 
 
 def _dated(of: Target, cells: Cells, asking: Asking) -> Verdict:
-    """Dates or instants, in the one format in which all of them are written."""
-    values = cells.stripped[:MOST_READ]
-    if all(_is_read(of, value, None, asking) for value in values):
-        return Verdict(cells.rule)
-    formats = [f for f in _formats(values) if all(_is_read(of, v, f, asking) for v in values)]
-    if len(formats) == 1:
-        return Verdict(_with(cells.rule, format=formats[0]))
-    if formats:
-        return Verdict(
-            None, f"{listed(values)}: the day first or the month ({' or '.join(formats)})?"
-        )
-    return Verdict(None, f"{listed(values)} are not all dates in one format")
-
-
-def _formats(values: Sequence[str]) -> tuple[str, ...]:
-    return ("%Y%m%d",) if all(map(_EIGHT_DIGITS.fullmatch, values)) else FORMATS
-
-
-def _is_read(of: Target, text: str, format: str | None, asking: Asking) -> bool:
-    try:
-        if of.holds(datetime):
-            instant(text, format, asking.zone)
-        else:
-            day(text, format)
-    except ValueError:
-        return False
-    return True
+    """Dates or instants, in the one format in which they are written."""
+    values = cells.stripped
+    if all(map(_EIGHT_DIGITS.fullmatch, values)):
+        return _read(of, _with(cells.rule, format="%Y%m%d"), cells, asking)
+    found = asking.finding.dates(cells.name) if asking.finding else dates(values)
+    if found is None:
+        return Verdict(None, f"{listed(values)} are no dates")
+    if found.contradicting:
+        return Verdict(None, f"of {listed(found.contradicting)} one begins with the day")
+    if found.order is None:
+        readings = " or ".join(found.readings)
+        return Verdict(None, f"does {listed((found.example,))} begin with the day ({readings})?")
+    rule = cells.rule if found.format is None else _with(cells.rule, format=found.format)
+    return _read(of, rule, cells, asking)
 
 
 def _booleans(of: Target, cells: Cells, asking: Asking) -> Verdict:
@@ -219,21 +227,30 @@ def _booleans(of: Target, cells: Cells, asking: Asking) -> Verdict:
 
 def _plain(of: Target, cells: Cells, asking: Asking) -> Verdict:
     """What the field itself takes: a text, a number, an address."""
-    values, takes = cells.stripped[:MOST_READ], taking(of)
+    notation = _numbers(cells, asking) if of.holds(int, float, Decimal) else None
+    if notation is not None:
+        return _numeric(of, cells.rule, notation, cells, asking)
+    return _read(of, cells.rule, cells, asking)
+
+
+def _read(of: Target, rule: Rule, cells: Cells, asking: Asking) -> Verdict:
+    """The rule, if it reads any of the values so that the field takes them."""
+    values, takes = cells.stripped[:MOST_READ], taking(of, rule, asking.zone)
     wrong = [value for value in values if not takes(value)]
     if len(wrong) == len(values):
         return Verdict(None, f"none of its values can stand there, such as {listed(wrong)}")
-    return Verdict(cells.rule, note=f"would be refused: {listed(wrong)}" if wrong else None)
+    return Verdict(rule, note=f"would be refused: {listed(wrong)}" if wrong else None)
 
 
-def taking(of: Target) -> Callable[[str], bool]:
-    """Tells whether the field takes a text as it is."""
+def taking(of: Target, rule: Rule, zone: ZoneInfo) -> Callable[[str], bool]:
+    """Tells whether the field takes a text that is read so."""
     adapter: TypeAdapter[Any] = TypeAdapter(of.annotation)
+    read = of.reader(rule, zone)
 
     def takes(text: str) -> bool:
         try:
-            adapter.validate_python(text)
-        except ValidationError:
+            adapter.validate_python(read(text))
+        except ValueError:  # A text that cannot be read, or a value that the field refuses.
             return False
         return True
 

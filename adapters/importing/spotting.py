@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 from adapters.importing.coding import Codes
 from adapters.importing.evidence import MOST_READ, Asking, Cells, taking
+from adapters.importing.mapping import Rule
 from adapters.importing.targets import Target
 from aggregates.base import markers
 from aggregates.values import Code
@@ -32,7 +33,7 @@ class Spotter:
                 entries = asking.entries.get(code.dictionary, ())
                 self._codes[of.name] = Codes(code.dictionary, entries)
             elif of.holds(str) and not of.refers_to:
-                self._remember(of.name, taking(of))
+                self._remember(of.name, taking(of, Rule(column=""), asking.zone))
 
     def _remember(self, name: str, takes: Callable[[str], bool]) -> None:
         if any(map(takes, _WORDS)):

@@ -4,75 +4,23 @@ A suggestion is careful: what two columns or two fields could be is left out and
 only alike is never taken for certain.
 """
 
-import re
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
-from pypinyin import lazy_pinyin
-
-from adapters.importing.evidence import Asking, Cells, Verdict, found, shown
-from adapters.importing.headings import Headings, Meaning, Why, form, synonyms
+from adapters.importing.assigning import ID, SYSTEM, Assigning, Column, column_of
+from adapters.importing.evidence import Asking, listed, shown
+from adapters.importing.headings import Headings
 from adapters.importing.mapping import BadMapping, External, Mapping, is_reported
 from adapters.importing.plan import creating, may_lack
 from adapters.importing.sources import FOUND_OUT, Choices, Source
-from adapters.importing.spotting import Spotter
 from adapters.importing.steps import MOMENT
 from adapters.importing.targets import target
 from adapters.texts import Texts
-from aggregates.values import Money
-from commands.base import Command
 
 MOST_ROWS = 2_000
 MOST_CELLS = 500_000
 """Of the sample: a file with very many columns gives fewer rows."""
-SHOWN = 3
-ID, SYSTEM = "external.id", "external.system"
-
-
-@dataclass(slots=True)
-class Column:
-    """What is suggested for one column."""
-
-    cells: Cells
-    number: int
-    """The first is 1."""
-    meanings: list[Meaning] = field(default_factory=list)
-    verdict: Verdict = field(default_factory=lambda: Verdict(None))
-    is_needless: bool = False
-    """Whether nobody will miss it: it has no name and no values, or an import reported it."""
-
-    @property
-    def field(self) -> str | None:
-        """The field that it fills; None: it is not imported."""
-        return self.meanings[0].field if len(self.meanings) == 1 and self.verdict.rule else None
-
-    @property
-    def why(self) -> Why | None:
-        return self.meanings[0].why if self.meanings else None
-
-    @property
-    def to_decide(self) -> str | None:
-        """What a person has to say before the column can be imported, or is not; else None."""
-        if self.is_needless:
-            return None
-        if self.verdict.to_decide is not None:
-            return self.verdict.to_decide
-        if self.field is None:
-            return "no field was found for it"
-        if self.why in ("similar", "values"):
-            how = "its name is almost that" if self.why == "similar" else "its values are such"
-            return f"is it {self.field}? {how}"
-        return None
-
-    @property
-    def samples(self) -> tuple[str, ...]:
-        return self.cells.texts[:SHOWN]
-
-    def leave_out(self, why: str) -> None:
-        self.meanings, self.verdict = [], Verdict(None, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +38,13 @@ class Suggestion:
     def to_decide(self) -> list[str]:
         """What a person has to say; where it is nothing, every column is certain."""
         open = [f"{shown(c.cells.name)}: {c.to_decide}" for c in self.columns if c.to_decide]
-        return [*open, *(f"no column fills {name}" for name in self.impossible)]
+        needed = (f"no column fills {name}" for name in self.impossible)
+        return [*open, *needed, *self._without_field()]
+
+    def _without_field(self) -> Iterator[str]:
+        without = [column.cells.name for column in self.columns if column.is_unknown]
+        if without:
+            yield f"no field was found for {listed(without)}"
 
 
 def is_plain(kind: str, header: Sequence[str]) -> bool:
@@ -126,8 +80,8 @@ def suggest(
     """
     command = creating(kind)
     headings = Headings(command, texts)
-    columns = [_column(name, n, rows) for n, name in enumerate(header, start=1)]
-    _Assigning(command, headings, columns, asking).assign(with_custom)
+    columns = [column_of(name, n, rows) for n, name in enumerate(header, start=1)]
+    Assigning(command, headings, columns, asking).assign(with_custom)
     rules = {c.field: c.verdict.rule for c in columns if c.field and c.verdict.rule}
     occurred_at, external = rules.pop(MOMENT.name, None), None
     if ID in rules and SYSTEM not in rules and asking.system is not None:
@@ -150,164 +104,3 @@ def suggest(
         tuple(name for name in unfilled if name in lacking),
         tuple(name for name in unfilled if name not in lacking),
     )
-
-
-def _column(name: str, number: int, rows: Sequence[Sequence[str]]) -> Column:
-    texts = tuple(dict.fromkeys(row[number - 1] for row in rows if row[number - 1]))
-    is_needless = is_reported(name) or not (name.strip() or texts)
-    return Column(Cells(name, texts), number, is_needless=is_needless)
-
-
-class _Assigning:
-    """Gives the columns of one file their fields."""
-
-    def __init__(
-        self,
-        command: type[Command[Any]],
-        headings: Headings,
-        columns: Sequence[Column],
-        asking: Asking,
-    ) -> None:
-        self._command, self._headings, self._asking = command, headings, asking
-        self._columns, self._targets = columns, headings.targets
-
-    def assign(self, with_custom: bool) -> None:
-        names = Counter(column.cells.name for column in self._columns)
-        for column in self._columns:
-            if column.is_needless:
-                continue
-            if not column.cells.name.strip():
-                column.leave_out("it has no name")
-            elif names[column.cells.name] > 1:
-                column.leave_out("several columns are called so")
-            else:
-                self._read_heading(column)
-        self._give_to_persons()
-        self._settle()
-        self._currencies()
-        for column in self._columns:
-            self._read_values(column)
-        self._spot()
-        self._leave_out_parts()
-        if with_custom:
-            self._custom()
-
-    def _read_heading(self, column: Column) -> None:
-        column.meanings = self._headings.meanings(column.cells.name)
-        if len(column.meanings) > 1:
-            fields = " or ".join(m.field for m in column.meanings)
-            column.leave_out(f"it may be {fields}")
-
-    def _by_field(self) -> dict[str, list[Column]]:
-        found = defaultdict(list)
-        for column in self._columns:
-            for meaning in column.meanings:
-                found[meaning.field].append(column)
-        return found
-
-    def _give_to_persons(self) -> None:
-        """Beside the name of a contact, a phone is the contact's, if nothing else is."""
-        for whole, parts in self._required_parts():
-            by_field = self._by_field()
-            missing = [part for part in parts if f"{whole}.{part}" not in by_field]
-            if len(missing) == len(parts):
-                continue
-            for part in missing:
-                for column in by_field.get(part, ())[:1]:
-                    column.meanings = [Meaning(f"{whole}.{part}", "beside", 3)]
-
-    def _required_parts(self) -> Iterator[tuple[str, list[str]]]:
-        for name in self._command.model_fields:
-            parts = target(self._command, name).parts
-            if parts is not None:
-                yield name, [n for n, f in parts.model_fields.items() if f.is_required()]
-
-    def _settle(self) -> None:
-        """A field is filled by the column that is called most like it, if there is one such."""
-        for name, columns in self._by_field().items():
-            best = min(column.meanings[0].rank for column in columns)
-            first = [column for column in columns if column.meanings[0].rank == best]
-            for column in columns:
-                others = [shown(c.cells.name) for c in first if c is not column]
-                if len(first) > 1:
-                    column.leave_out(f"it may be {name}, and so may {', '.join(others)}")
-                elif others:
-                    column.leave_out(f"it may be {name}, which {others[0]} fills")
-
-    def _currencies(self) -> None:
-        """Columns that say the currency of the amounts in another."""
-        names = [form(name) for name in synonyms()["currencies"]["names"]]
-        amounts = [c for c in self._columns if c.meanings and self._is_amount(c)]
-        for column in self._columns:
-            said = form(column.cells.name)
-            of = [c for c in amounts if said in [form(c.cells.name) + n for n in names]]
-            of = of or (amounts if said in names and len(amounts) == 1 else [])
-            if column.meanings or column.is_needless or len(of) != 1:
-                continue
-            column.is_needless = True
-            column.verdict = Verdict(None, note=f"the currency of {of[0].cells.name}")
-            of[0].cells = replace(of[0].cells, currencies=column.cells.name)
-
-    def _is_amount(self, column: Column) -> bool:
-        return self._targets[column.meanings[0].field].holds(Money)
-
-    def _read_values(self, column: Column) -> None:
-        if not column.meanings:
-            return
-        name = column.meanings[0].field
-        column.verdict = found(self._targets[name], column.cells, self._asking)
-        if name == ID and self._asking.system is None and SYSTEM not in self._by_field():
-            column.verdict = Verdict(None, "of which system are these ids? Say it with --system")
-
-    def _spot(self) -> None:
-        """Values that can be nothing else, under a heading that says nothing."""
-        taken = set(self._by_field())
-        spotter = Spotter(
-            [t for name, t in self._targets.items() if name not in taken], self._asking
-        )
-        by_fields: dict[tuple[str, ...], list[Column]] = defaultdict(list)
-        for column in self._columns:
-            is_open = not (column.meanings or column.is_needless or column.verdict.to_decide)
-            fields = spotter.fields(column.cells) if is_open else ()
-            if fields:
-                by_fields[fields].append(column)
-        for fields, columns in by_fields.items():
-            for column in columns:
-                if len(fields) == 1 and len(columns) == 1:
-                    column.meanings = [Meaning(fields[0], "values", 10)]
-                    self._read_values(column)
-                else:
-                    column.leave_out(f"its values may be {' or '.join(fields)}")
-
-    def _leave_out_parts(self) -> None:
-        """Nobody is entered of whom not even what is required is known."""
-        for whole, parts in self._required_parts():
-            filled = {c.field: c for c in self._columns if c.field is not None}
-            missing = [f"{whole}.{part}" for part in parts if f"{whole}.{part}" not in filled]
-            if self._asking.system is not None and whole == SYSTEM.split(".")[0]:
-                continue
-            for name, column in filled.items():
-                if missing and name.startswith(f"{whole}."):
-                    column.leave_out(f"it would be {name}, and no column fills {missing[0]}")
-
-    def _custom(self) -> None:
-        """Columns for which nothing was found keep their values, as custom fields."""
-        if "custom" not in self._command.model_fields:
-            return
-        codes: set[str] = set()
-        for column in self._columns:
-            if column.meanings or column.is_needless or column.verdict.to_decide is not None:
-                continue
-            code = _free(column.cells.name, column.number, codes)
-            column.meanings = [Meaning(f"custom.{code}", "custom", 11)]
-            column.verdict = Verdict(column.cells.rule)
-
-
-def _free(name: str, number: int, taken: set[str]) -> str:
-    """A code for a column: its name in letters, Chinese by its sound."""
-    latin = "".join(f" {one} " if one != c else c for c in name for one in lazy_pinyin(c))
-    code = re.sub(r"[^a-z0-9]+", "_", latin.lower()).strip("_")[:50].strip("_")
-    code = code or f"column_{number}"
-    code = f"{code}_{number}" if code in taken else code
-    taken.add(code)
-    return code
