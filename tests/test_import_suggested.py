@@ -2,10 +2,12 @@
 
 import csv
 from collections.abc import Sequence
+from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+import xlsxwriter
 
 from adapters.cli import main
 from adapters.importing import mapping
@@ -158,3 +160,47 @@ def test_the_dictionaries_are_those_of_the_log(database_url: str) -> None:
         assert codes.of("农林牧渔业") is not None
         do("retire", farming)
         assert Codes("industry", entries(backstory)["industry"]).of("农林牧渔") is None
+
+
+def test_a_workbook_is_suggested_a_mapping_too(
+    database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "客户.xlsx"
+    with xlsxwriter.Workbook(path) as made:
+        made.add_worksheet("说明").write(0, 0, "请看下一页")
+        page = made.add_worksheet("名单")
+        day = made.add_format({"num_format": "yyyy/m/d"})
+        for at, cells in enumerate(SHEET):
+            page.write_row(at, 0, cells)
+        page.write(0, len(HEADER), "成立日期")
+        page.write_datetime(1, len(HEADER), datetime(2003, 5, 1), day)
+    out = str(tmp_path / "m.toml")
+    assert run("mapping", "customers", str(path), "--sheet", "名单", "--out", out) == 0
+    assert mapping.load(Path(out)).sheet == "名单"
+    assert run("import", "customers", str(path), "--mapping", out) == 0
+    assert customers(database_url) == EXPECTED
+    with opened(database_url) as backstory:
+        founded = {row.name: row.founded_on for row in rows(backstory, "customers").values()}
+    assert founded["北屿机械有限公司"] == date(2003, 5, 1)
+
+
+def test_refused_rows_are_mended_and_imported_without_a_mapping_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    wrong = ["西岭电气有限公司", "赵六", "12", "制造业", "官网"]
+    file = sheet(tmp_path, [*SHEET, wrong])
+    assert run("import", "customers", file) == 1
+    refused = Path(f"{file}.refused.csv")
+    refused.write_text(refused.read_text("utf-8-sig").replace(",12,", ",13800000004,"), "utf-8")
+    assert run("import", "customers", str(refused)) == 0
+    assert set(customers(database_url)) == {*EXPECTED, "西岭电气有限公司"}
+
+
+def test_importing_again_changes_nothing(
+    database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = sheet(tmp_path)
+    assert run("import", "customers", file) == 0
+    capsys.readouterr()
+    assert run("import", "customers", file) == 0
+    assert "3 rows read = 0 created, 0 updated, 3 skipped" in capsys.readouterr().out
