@@ -197,7 +197,9 @@ def test_texts_for_codes(text: str, code: str) -> None:
     assert found.values.get(text, text) == code
 
 
-@pytest.mark.parametrize("text", ["农业", "业", "soft", "软硬件", "技术"])
+@pytest.mark.parametrize(
+    "text", ["农业", "业", "soft", "软硬件", "技术", "制造/教育", "软件和制造"]
+)
 def test_texts_that_no_code_is_called_are_asked_about(text: str) -> None:
     asked = question("行业", "软件业", text)
     assert asked == f"which code of “industry” does “{text}” stand for?"
@@ -337,6 +339,18 @@ def test_a_column_without_a_field_is_named_and_kept_where_that_is_asked_for() ->
     assert kept.to_decide == []
     for_users = suggested({"列": ["1"]}, "users", custom=True)
     assert for_users.to_decide[-1] == "no field was found for “列”"
+
+
+def test_a_column_called_reason_is_only_an_imports_own_beside_its_line() -> None:
+    assert suggested({"名称": ["a"], "reason": ["b"]}).to_decide == [
+        "no field was found for “reason”"
+    ]
+    assert suggested({"line": ["2"], "reason": ["b"], "名称": ["a"]}).to_decide == []
+
+
+def test_where_most_values_would_be_refused_it_is_asked_about() -> None:
+    assert question("电话", "1", "2", "95588") == "would be refused: “1”, “2”"
+    assert suggested({"名称": ["a"], "电话": ["1", "95588"]}).to_decide == []
 
 
 def test_a_value_that_can_stand_in_no_such_field_is_no_evidence() -> None:

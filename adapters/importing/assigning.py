@@ -10,7 +10,7 @@ from pypinyin import lazy_pinyin
 
 from adapters.importing.evidence import Asking, Cells, Verdict, found, shown
 from adapters.importing.headings import Headings, Meaning, Why, form, synonyms
-from adapters.importing.mapping import is_reported
+from adapters.importing.mapping import REPORTED, is_reported
 from adapters.importing.spotting import Spotter
 from adapters.importing.targets import target
 from aggregates.values import Money
@@ -68,10 +68,15 @@ class Column:
         self.meanings, self.verdict = [], Verdict(None, why)
 
 
-def column_of(name: str, number: int, rows: Sequence[Sequence[str]]) -> Column:
-    texts = tuple(dict.fromkeys(row[number - 1] for row in rows if row[number - 1]))
-    is_needless = is_reported(name) or not (name.strip() or texts)
-    return Column(Cells(name, texts), number, is_needless=is_needless)
+def columns_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
+    """The columns of a file, from its header and rows of as many cells."""
+    reported = [*map(is_reported, header[: len(REPORTED)])] == [True] * len(REPORTED)
+    columns = []
+    for at, name in enumerate(header):
+        texts = tuple(dict.fromkeys(row[at] for row in rows if row[at]))
+        is_needless = (reported and at < len(REPORTED)) or not (name.strip() or texts)
+        columns.append(Column(Cells(name, texts), at + 1, is_needless=is_needless))
+    return columns
 
 
 class Assigning:

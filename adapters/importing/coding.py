@@ -95,8 +95,10 @@ class Codes:
         self._entries = {entry.code: entry for entry in known}
         self._named: dict[str, set[str]] = defaultdict(set)
         for code, entry in self._entries.items():
-            for said in {one for name in (entry.zh, entry.en) for one in _forms(name)}:
-                self._named[said].add(code)
+            for name in (entry.zh, entry.en):
+                for part in (name, *_AND.split(name)):
+                    for said in _forms(part):
+                        self._named[said].add(code)
         words = synonyms()["values"].get(dictionary, {})
         for code in words.keys() & self._entries.keys():
             for said in map(form, words[code]):
@@ -114,12 +116,11 @@ class Codes:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """What is compared: the whole, and without an ending such as 业; of several, each part."""
-    for part in dict.fromkeys((text, *_AND.split(text))):
-        whole = form(part)
-        if whole:
-            yield whole
-        for ending in _ENDINGS:
-            stem = whole.removesuffix(ending)
-            if stem != whole and len(stem) > 1:
-                yield stem
+    """What is compared: the whole, and what is left without an ending such as 业."""
+    whole = form(text)
+    if whole:
+        yield whole
+    for ending in _ENDINGS:
+        stem = whole.removesuffix(ending)
+        if stem != whole and len(stem) > 1:
+            yield stem

@@ -239,7 +239,8 @@ def _read(of: Target, rule: Rule, cells: Cells, asking: Asking) -> Verdict:
     wrong = [value for value in values if not takes(value)]
     if len(wrong) == len(values):
         return Verdict(None, f"none of its values can stand there, such as {listed(wrong)}")
-    return Verdict(rule, note=f"would be refused: {listed(wrong)}" if wrong else None)
+    said = f"would be refused: {listed(wrong)}" if wrong else None
+    return Verdict(rule, said) if len(wrong) * 2 > len(values) else Verdict(rule, note=said)
 
 
 def taking(of: Target, rule: Rule, zone: ZoneInfo) -> Callable[[str], bool]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from adapters.importing.assigning import ID, SYSTEM, Assigning, Column, column_of
+from adapters.importing.assigning import ID, SYSTEM, Assigning, Column, columns_of
 from adapters.importing.evidence import Asking, listed, shown
 from adapters.importing.headings import Headings
 from adapters.importing.mapping import BadMapping, External, Mapping, is_reported
@@ -80,7 +80,7 @@ def suggest(
     """
     command = creating(kind)
     headings = Headings(command, texts)
-    columns = [column_of(name, n, rows) for n, name in enumerate(header, start=1)]
+    columns = columns_of(header, rows)
     Assigning(command, headings, columns, asking).assign(with_custom)
     rules = {c.field: c.verdict.rule for c in columns if c.field and c.verdict.rule}
     occurred_at, external = rules.pop(MOMENT.name, None), None
