@@ -11,7 +11,7 @@ from benchmarks.measure import Result
 
 FIGURES = (
     *("commands_in_process", "commands_http", "projection_lag", "customer_360", "duplicates"),
-    *("reads_at_scale", "import_rows"),
+    *("reads_at_scale", "import_rows", "demo_company"),
 )
 """Modules with a ``run()``, in the order of the table."""
 

@@ -19,7 +19,9 @@ from adapters.demo.telling import Demo, tell
 from aggregates.events import Event
 from tests.importing import events, opened, rows
 
-SIZE = 360
+pytestmark = pytest.mark.timeout(480)
+"""One history is told for all tests, and a busy machine takes its time."""
+SIZE = 300
 UNTIL = date(2024, 1, 1)
 WANTED = Demo(customers=SIZE, years=3, seed=11, until=UNTIL)
 PAGE = Path(__file__).parents[1] / "docs/demo-company.md"

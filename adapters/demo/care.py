@@ -11,7 +11,8 @@ from adapters.demo.deals import Span
 from adapters.demo.diary import Diary
 from adapters.demo.people import People
 
-CARES_EVERY = {"大客户": (6, 14), "常购客户": (18, 40), "备件客户": (25, 55), "零散客户": (50, 90)}
+Said = tuple[str, str, str]
+CARES_EVERY = {"大客户": (6, 14), "常购客户": (9, 22), "备件客户": (20, 45), "零散客户": (50, 90)}
 """Days between two calls or visits by the seller."""
 FINISHED_TASKS = 0.35
 """Share of these after which something is to be done."""
@@ -30,12 +31,11 @@ class Care:
 
     def of_buyer(self, since: datetime, until: datetime) -> None:
         """Both sides, while the customer buys."""
-        for subject, said, at in self._times(since, until, *truths.SPEAKS_EVERY, business.CHATS):
-            self._talk(at, "call", subject, said, "in")
+        for said, at in self._times(since, until, *truths.SPEAKS_EVERY, business.CHATS):
+            self._talk(at, said, "in")
         every = CARES_EVERY[self.arrival.segment.tag]
-        for subject, said, at in self._times(since, until, *every, business.CARES):
-            is_visit = subject.startswith("上门")
-            self._talk(at, "visit" if is_visit else "call", subject, said, "out")
+        for said, at in self._times(since, until, *every, business.CARES):
+            self._talk(at, said, "out")
             if self.diary.happens(FINISHED_TASKS):
                 self._task(at)
 
@@ -44,7 +44,7 @@ class Care:
         at = since
         for _ in range(TRIES):
             at = self.diary.days_later(at, 25, 60)
-            self._talk(at, "call", *business.COLD, "out")
+            self._talk(at, business.COLD, "out")
             if self.diary.happens(FINISHED_TASKS):
                 self._task(at)
 
@@ -54,7 +54,7 @@ class Care:
         at = last_word
         for _ in range(TRIES):
             at = self.diary.days_later(at, every - 4, every)
-            self._talk(at, "call", *business.UNANSWERED, "out")
+            self._talk(at, business.UNANSWERED, "out")
         at = self.diary.moment(last_word.date() + timedelta(truths.SILENCE + 1))
         by, id = self.arrival.seat.holder(at.date()), self.arrival.customer_id
         why = business.LOST_TOUCH
@@ -69,28 +69,18 @@ class Care:
         until: datetime,
         fewest: int,
         most: int,
-        sayings: tuple[tuple[str, str], ...],
-    ) -> list[tuple[str, str, datetime]]:
+        sayings: tuple[Said, ...],
+    ) -> list[tuple[Said, datetime]]:
         found, at = [], self.diary.days_later(since, 3, most)
         while at < until and at.date() < self.diary.setting.end:
-            found.append((*self.diary.chance.choice(sayings), at))
+            found.append((self.diary.chance.choice(sayings), at))
             at = self.diary.days_later(at, fewest, most - 4)  # A holiday may add some days.
         return found
 
-    def _talk(self, at: datetime, channel: str, subject: str, said: str, direction: str) -> None:
-        contact_id, _ = self.people.at(at)
-        self.diary.ask(
-            at,
-            self.arrival.seat.holder(at.date()),
-            "customers/record-interaction",
-            self.arrival.customer_id,
-            channel=channel,
-            subject=subject,
-            content=said,
-            direction=direction,
-            contact_ids=(contact_id,),
-            duration_seconds=self.diary.chance.randint(1, 40) * 60,
-        )
+    def _talk(self, at: datetime, said: Said, direction: str) -> None:
+        (contact_id, _), by = self.people.at(at), self.arrival.seat.holder(at.date())
+        with_whom = {"direction": direction, "contact_ids": (contact_id,)}
+        self.diary.talk(at, by, "customers", self.arrival.customer_id, said, **with_whom)
 
     def _task(self, at: datetime) -> None:
         diary, chance, seat = self.diary, self.diary.chance, self.arrival.seat

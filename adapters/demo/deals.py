@@ -40,7 +40,7 @@ class Deals:
         id, at = self._open(self.diary.hours_later(at, 0.1, 0.5), product, count, "lead")
         answered_at = self.diary.hours_later(at, *hours)
         answer = chance.choice(business.ANSWERS).format(product=product.name)
-        self._talk(id, answered_at, "call", "首次回复客户询价", answer)
+        self._talk(id, answered_at, ("call", "首次回复客户询价", answer))
         won_at, ended_at = self._work(id, answered_at, product, count, wins)
         self.spans.append(Span("opportunities", id, at, ended_at))
         return won_at
@@ -51,7 +51,7 @@ class Deals:
         id, at = self._open(at, product, count, "proposal")
         talked_at = self.diary.hours_later(at, 0.5, 6)
         said = self.diary.chance.choice(business.REPEATS)
-        self._talk(id, talked_at, "call", "老客户追加采购", said, direction="in")
+        self._talk(id, talked_at, ("call", "老客户追加采购", said), "in")
         later = self.diary.days_later(talked_at, 2, 6)
         self._advance(id, later, "negotiating")
         closed_at = self.diary.days_later(later, 2, 5)
@@ -81,7 +81,7 @@ class Deals:
             products=(product.name,),
             stage=stage,
             source=self.arrival.source,
-            expected_close_on=self.diary.days_later(at, 20, 90).date(),
+            expected_close_on=self.diary.days_later(at, 30, 120).date(),
             decision_maker_id=contact_id,
             owner_id=owner.id,
             strengths=chance.choice(business.STRENGTHS),
@@ -100,12 +100,12 @@ class Deals:
         is_won = diary.happens(wins)
         stages = 3 if is_won else chance.randint(1, 3)
         for stage in ("proposal", "negotiating")[: stages - 1]:
-            at = diary.days_later(at, 3, 16)
+            at = diary.days_later(at, 5, 30)
             self._visit(id, at)
-            at = diary.days_later(at, 1, 8)
+            at = diary.days_later(at, 2, 14)
             self._advance(id, at, stage)
             self._reconsider(id, at, stage, product.price * count)
-        at = diary.days_later(at, 3, 20)
+        at = diary.days_later(at, 5, 40)
         won_at = self._close(id, at, product, count, 1.0 if is_won else 0.0)
         return won_at, at
 
@@ -119,12 +119,11 @@ class Deals:
             why = chance.choice(business.AMOUNT_REASONS)
             diary.ask(at, by, "opportunities/change-amount", id, why, amount=money(amount))
         elif stage == "negotiating" and diary.happens(0.3):
-            on = diary.days_later(at, 95, 150).date()
+            on = diary.days_later(at, 130, 180).date()
             diary.ask(at, by, "opportunities/reschedule", id, expected_close_on=on)
 
     def _visit(self, id: UUID, at: datetime) -> None:
-        subject, said = self.diary.chance.choice(business.VISITS)
-        self._talk(id, at, "visit", subject, said)
+        self._talk(id, at, self.diary.chance.choice(business.VISITS))
         if self.diary.happens(0.35):
             purpose, cost = self.diary.chance.choice(business.EXPENSES)
             later = self.diary.hours_later(at, 1, 8)
@@ -137,21 +136,11 @@ class Deals:
             self.diary.ask(later, by, "opportunities/record-expense", id, **fields)
 
     def _talk(
-        self, id: UUID, at: datetime, channel: str, subject: str, said: str, direction: str = "out"
+        self, id: UUID, at: datetime, said: tuple[str, str, str], direction: str = "out"
     ) -> None:
-        contact_id, _ = self.people.at(at)
-        self.diary.ask(
-            at,
-            self.arrival.seat.holder(at.date()),
-            "opportunities/record-interaction",
-            id,
-            channel=channel,
-            subject=subject,
-            content=said,
-            direction=direction,
-            contact_ids=(contact_id,),
-            duration_seconds=self.diary.chance.randint(3, 90) * 60,
-        )
+        (contact_id, _), by = self.people.at(at), self.arrival.seat.holder(at.date())
+        with_whom = {"direction": direction, "contact_ids": (contact_id,)}
+        self.diary.talk(at, by, "opportunities", id, said, **with_whom)
 
     def _advance(self, id: UUID, at: datetime, stage: str) -> None:
         by = self.arrival.seat.holder(at.date())

@@ -13,6 +13,8 @@ from commands.requests import Caller, Request
 
 OPENS, CLOSES = 9, 18
 """Office hours."""
+MINUTES = {"call": (2, 25), "visit": (40, 180), "meeting": (60, 200)}
+"""How long interactions take, by channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,21 @@ class Diary:
 
     def hours_later(self, at: datetime, fewest: float, most: float) -> datetime:
         """So many working hours later."""
-        left = timedelta(hours=self.chance.uniform(fewest, most))
+        left = timedelta(seconds=round(self.chance.uniform(fewest, most) * 3600))
         while at + left >= (closing := _hour(at, CLOSES)):
             left -= closing - at
             at = _hour(at, OPENS, workday(at.date() + timedelta(1)))
         return at + left
+
+    def talk(
+        self, at: datetime, by: Member, what: str, id: UUID, said: tuple[str, str, str], **more: Any
+    ) -> None:
+        """Record an interaction on something: ``said`` is channel, subject and content."""
+        channel, subject, content = said
+        fields: dict[str, Any] = {"channel": channel, "subject": subject, "content": content}
+        if channel in MINUTES:
+            fields["duration_seconds"] = self.chance.randint(*MINUTES[channel]) * 60
+        self.ask(at, by, f"{what}/record-interaction", id, **fields, **more)
 
     def happens(self, share: float) -> bool:
         return self.chance.random() < share

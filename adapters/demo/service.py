@@ -13,6 +13,12 @@ from adapters.demo.staff import Member
 
 LAST_BEFORE_SILENCE = timedelta(30)
 """Who is about to leave asks for nothing that would still be talked about when it is silent."""
+HANDLING = {
+    "complaint": ("on_site", "remote_support"),
+    "after_sales": ("on_site", "on_site", "remote_support"),
+    "consultation": ("phone_support", "remote_support"),
+    "request": ("phone_support",),
+}
 BAD_SCORE = 2
 DRIVEN_AWAY = 35, 60
 """Days from a bad rating to the last word."""
@@ -52,36 +58,40 @@ class Service:
         kind = "complaint" if self.diary.happens(share) else chance.choice(others)
         engineer = chance.choice(self.diary.setting.staff.engineers).holder(at.date())
         is_slow = self.diary.happens(truths.SLOW)
-        id = self._open(at, product, kind, engineer, is_slow)
-        done_at = self._solve(id, at, engineer, is_slow)
+        id = self._open(at, product, kind, engineer)
+        done_at = self._solve(id, at, kind, engineer, is_slow)
         self._afterwards(id, done_at, kind, engineer, is_slow)
 
-    def _open(self, at: datetime, product: str, kind: str, engineer: Member, is_slow: bool) -> UUID:
+    def _open(self, at: datetime, product: str, kind: str, engineer: Member) -> UUID:
         chance = self.diary.chance
         self.count += 1
         id = self.diary.setting.id(f"ticket/{self.diary.name}/{self.count}")
         contact_id, _ = self.people.at(at)
         priorities = ("urgent", "important") if kind == "complaint" else ("important", "normal")
+        is_part = self.arrival.segment.products == "part"
+        subjects = business.SUBJECTS_OF_PARTS if is_part else business.SUBJECTS
         self.diary.ask(
             at,
             engineer,
             "tickets/open",
             id,
             customer_id=self.arrival.customer_id,
-            subject=chance.choice(business.SUBJECTS[kind]).format(product=product),
+            subject=chance.choice(subjects[kind]).format(product=product),
             kind=kind,
             priority=chance.choice(priorities),
             description=chance.choice(business.DESCRIPTIONS),
             contact_id=contact_id,
             channel=chance.choice(("call", "call", "message", "email")),
             product=product,
-            handling=chance.choice(("phone_support", "remote_support", "on_site")),
+            handling=chance.choice(HANDLING[kind]),
             owner_id=engineer.id,
             due_at=self.diary.hours_later(at, 24, 24),
         )
         return id
 
-    def _solve(self, id: UUID, at: datetime, engineer: Member, is_slow: bool) -> datetime:
+    def _solve(
+        self, id: UUID, at: datetime, kind: str, engineer: Member, is_slow: bool
+    ) -> datetime:
         """When it was completed."""
         diary, chance = self.diary, self.diary.chance
         hours = chance.uniform(*(truths.SLOW_HOURS if is_slow else truths.QUICK_HOURS))
@@ -90,7 +100,7 @@ class Service:
         ]
         ask = self._asks(id, engineer)
         ask(points[0], "start")
-        ask(points[1], "comment", text=chance.choice(business.COMMENTS), internal=True)
+        ask(points[1], "comment", text=chance.choice(business.COMMENTS[kind]), internal=True)
         if is_slow:
             ask(points[2], "wait", reason=chance.choice(business.WAITS))
             if diary.happens(0.4):
@@ -101,11 +111,11 @@ class Service:
         elif diary.happens(0.5):
             contact_id, _ = self.people.at(points[2])
             ask(points[2], "comment", text=chance.choice(business.REPLIES), author_id=contact_id)
-        if diary.happens(0.4):
-            subject, said = "现场服务", chance.choice(business.SOLUTIONS)
+        if kind in ("complaint", "after_sales") and diary.happens(0.5):
+            subject, said = "现场服务", chance.choice(business.ON_SITE)
             visit = {"channel": "visit", "subject": subject, "content": said, "direction": "out"}
             ask(diary.hours_later(points[4], 0.1, 0.1), "record-interaction", **visit)
-        ask(points[5], "complete", solution=chance.choice(business.SOLUTIONS))
+        ask(points[5], "complete", solution=chance.choice(business.SOLUTIONS[kind]))
         return points[5]
 
     def _afterwards(
@@ -126,7 +136,7 @@ class Service:
             at = diary.hours_later(at, 1, 10)
             ask(at, "reopen", reason=business.REOPENED)
             at = diary.hours_later(at, 4, 16)
-            ask(at, "complete", solution=chance.choice(business.SOLUTIONS))
+            ask(at, "complete", solution=chance.choice(business.SOLUTIONS[kind]))
             at = self._call_back(id, at, engineer, score)
         ask(diary.hours_later(at, 8, 30), "close")
 

@@ -2,24 +2,30 @@
 
 from adapters import apikeys
 from adapters.bootstrap import Backstory
+from adapters.demo.arrival import Arrival
 from adapters.demo.diary import Setting
 from adapters.demo.staff import DIRECTOR
+from adapters.demo.story import Story
 from aggregates.user import User
 from commands.requests import Caller, Request
 from commands.user import AddUserApiKey
 
 KEY_NAME = "demo"
+LOOKED_AT = 20
 
 
 def tour(backstory: Backstory, setting: Setting, address: str) -> str:
     """What to open and what to type."""
     key = demo_key(backstory, setting)
-    customer = setting.id("customer/0")
+    customer = Arrival.of(setting, _told_most(setting)).customer_id
     middle = setting.begin + (setting.end - setting.begin) / 2
     places = (
         ("what it can do", "/docs"),
         ("customers", "/v1/customers"),
         ("one of them, event by event", f"/v1/customers/{customer}/history"),
+        ("all that happened with it", f"/v1/customers/{customer}/timeline"),
+        ("who has not been called for a week", "/v1/queries/overdue-customers"),
+        ("complaints", "/v1/tickets?kind=complaint"),
         ("the pipeline now", "/v1/queries/pipeline"),
         ("the pipeline as of a past day", f"/v1/queries/pipeline?as_of={middle}"),
     )
@@ -27,6 +33,15 @@ def tour(backstory: Backstory, setting: Setting, address: str) -> str:
     lines = [f"  {what:{width}}  {address}{path}" for what, path in places]
     curl = f"curl -s -H 'Authorization: Bearer {key}' {address}/v1/queries/pipeline"
     return "\n".join(["", "Where to look:", *lines, "", f"API key: {key}", "", f"  {curl}", ""])
+
+
+def _told_most(setting: Setting) -> int:
+    """Of the first customers, the one of whom there is most to tell."""
+    return max(range(min(LOOKED_AT, setting.customers)), key=lambda n: _told(setting, n))
+
+
+def _told(setting: Setting, number: int) -> int:
+    return len(Story(setting, number).steps())
 
 
 def demo_key(backstory: Backstory, setting: Setting) -> str:

@@ -52,6 +52,8 @@ class Story:
         self._hand_over(known_at, (*self.deals.spans, *self.care.spans))
         self._double(person)
         self._look_alike(known_at)
+        if won_at is None:
+            self._put_aside()
         return self.diary.steps
 
     def _register(self, at: datetime) -> dict[str, str]:
@@ -103,6 +105,15 @@ class Story:
             id, why = self.arrival.customer_id, business.ASKED
             diary.ask(at, by, "customers/classify", id, why, type="interested")
         self.care.of_prospect(span.end or known_at)
+
+    def _put_aside(self) -> None:
+        """Nobody expects anything of the customer any more; but what is to be joined stays."""
+        if Double.of(self.diary.setting, self.arrival) is not None:
+            return
+        last = max(step.at for step in self.diary.steps if step.at is not None)
+        at = self.diary.days_later(last, 60, 150)
+        by, id = self.arrival.seat.holder(at.date()), self.arrival.customer_id
+        self.diary.ask(at, by, "customers/archive", id, business.PUT_ASIDE)
 
     def _bought(self, won_at: datetime) -> None:
         diary, segment = self.diary, self.arrival.segment
@@ -184,11 +195,9 @@ class Story:
             owner_id=by.id,
             primary_contact=person,
         )
-        subject, said = business.CARES[2]
         later = diary.days_later(at, 2, 9)
-        by = double.seat.holder(later.date())
-        talk = {"channel": "email", "subject": subject, "content": said, "direction": "out"}
-        diary.ask(later, by, "customers/record-interaction", id, **talk)
+        by, said = double.seat.holder(later.date()), business.CARES[3]
+        diary.talk(later, by, "customers", id, said, direction="out")
         self._assign(double.seat, (Span("customers", id, at, None),))
 
     def _look_alike(self, known_at: datetime) -> None:
