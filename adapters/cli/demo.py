@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    customers: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 150,
+    customers: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")] = 120,
     years: Annotated[int, typer.Option(min=1, max=50, help="How many years of history.")] = 3,
     seed: Annotated[int, typer.Option(min=1, max=999, help="Another seed, another company.")] = 1,
     until: Annotated[

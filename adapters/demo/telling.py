@@ -32,7 +32,7 @@ class OtherDemo(Exception):
 class Demo:
     """The arguments of a demo."""
 
-    customers: int = 150
+    customers: int = 120
     years: int = 3
     seed: int = 1
     until: date | None = None
