@@ -224,6 +224,7 @@ def big(path: Path, size: int) -> int:
 
 def peak_of_reading(path: Path, rows: int) -> int:
     """Bytes of memory taken at most while the file was found out and read."""
+    source(path, FOUND_OUT)  # The detector loads what it knows of languages, once.
     tracemalloc.start()
     try:
         file = source(path, FOUND_OUT)
