@@ -11,6 +11,7 @@ from uuid import UUID
 
 from adapters.conveyor import Done
 from adapters.importing.drafts import ON_BEHALF_OF, RECORD, Draft, Part, named
+from adapters.importing.fillers import refers_to_parts
 from adapters.importing.making import One
 from adapters.importing.parts import within
 from adapters.importing.references import MADE, Reference, RowReferences
@@ -38,9 +39,9 @@ class Row:
         """Raises Invalid where the row as a whole cannot be, before anything of it is entered."""
         self._run, self._draft = run, draft
         self._made = {part.name: UNKNOWN for part in draft.parts}
-        for part in draft.parts:
-            self._asking(part)
+        self._asking = {part.name: self._request(part) for part in draft.parts}
         self._bind()
+        self.further = self._steps()
         self.known: Mapping[UUID, StoredReceipt] = {}
         """Those of its commands that an earlier import has made."""
         self._parts = deque(draft.parts)
@@ -73,7 +74,10 @@ class Row:
             self.begin = plan.request(draft, found)
         else:
             self.begin = plan.record(draft, found)
-        self.further = deque(plan.further(draft, found))
+
+    def _steps(self) -> deque[Asked]:
+        found = RowReferences(self._run.references, self._made)
+        return deque(self._run.plan.further(self._draft, found))
 
     def start(self) -> None:
         """Begin, when it is the row's turn."""
@@ -91,7 +95,9 @@ class Row:
             self._begin()
             return
         part = self._parts.popleft()
-        asking = self._asking(part)
+        asking = self._asking[part.name]
+        if refers_to_parts(part.draft.fields):
+            asking = self._request(part)
 
         def done(result: Done | DomainError) -> None:
             if isinstance(result, DomainError):
@@ -106,7 +112,7 @@ class Row:
 
         self._run.making.make(One(part, asking, self._run.caller, self.known, done))
 
-    def _asking(self, part: Part) -> Request:
+    def _request(self, part: Part) -> Request:
         try:
             found = RowReferences(self._run.references, self._made)
             return part.plan.request(part.draft, found)
@@ -132,6 +138,8 @@ class Row:
         """The record is entered, or told more of."""
         if self._draft.parts:
             self._bind()
+        if any(asked.awaits_parts for asked in self.further):
+            self.further = self._steps()
         self.further = deque(asked for asked in self.further if not self._stored(asked.request))
         if isinstance(self.begin, UUID):
             self._continue(self.begin)
