@@ -73,6 +73,11 @@ class Conveyor:
                 self._land()
             self._move()
 
+    def settle(self) -> None:
+        """Wait for what is on its way, and tell nobody: for whoever gives up."""
+        while self._flying:
+            self._flying.popleft().outcome.exception()
+
     def _move(self) -> None:
         self._is_moving = True
         try:

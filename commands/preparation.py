@@ -224,7 +224,7 @@ class Preparation:
             version=own.version,
             actor=caller.actor,
             origin=caller.origin,
-            correlation_id=request.meta.correlation_id or command_id,
+            correlation_id=request.meta.correlation_id or caller.correlation_id or command_id,
             fingerprint=fingerprint,
             on_behalf_of=caller.on_behalf_of,
             causation_id=request.causation_id,

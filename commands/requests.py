@@ -28,6 +28,8 @@ class Caller:
     actor: UUID
     origin: str = "api"
     on_behalf_of: UUID | None = None
+    correlation_id: UUID | None = None
+    """What the requests belong to that say nothing else, such as an import."""
 
     def command_id(self, idempotency_key: str) -> UUID:
         """The id of the caller's command under a key."""

@@ -38,20 +38,22 @@ def counts(report: Report) -> tuple[int, int, int, int]:
     return done["created"], done["updated"], done["skipped"], done["refused"]
 
 
-def last(backstory: Backstory) -> int:
-    """Position of the last event, published or not yet."""
+def last(backstory: Backstory, *, with_imports: bool = False) -> int:
+    """Position of the last event, published or not yet; what imports say of themselves aside."""
+    one = "SELECT max(position) FROM backstory.events WHERE kind <> 'Import' OR %s"
     with backstory.pool.connection() as connection:
-        found = connection.execute("SELECT max(position) FROM backstory.events").fetchone()
+        found = connection.execute(one, (with_imports,)).fetchone()
     assert found is not None
     return int(found[0] or 0)
 
 
 def events(backstory: Backstory, after: int = 0) -> list[Event]:
-    """Everything in the log behind a position, in order."""
-    upto = last(backstory)
+    """Everything in the log behind a position, in order; what imports say of themselves aside."""
+    upto = last(backstory, with_imports=True)
     backstory.log.wait_for_head(upto - 1, 10)
     assert backstory.log.head().position >= upto
-    return [e for batch in backstory.log.scan(after) for e in backstory.mapper.read_all(batch)]
+    found = [e for batch in backstory.log.scan(after) for e in backstory.mapper.read_all(batch)]
+    return [event for event in found if not event.TOPIC.startswith("Import.")]
 
 
 def rows(backstory: Backstory, table: str) -> dict[Any, Any]:

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from adapters.embedded.server import EmbeddedPostgresError
 from adapters.importing.mapping import BadMapping
 from adapters.importing.reasons import Reasons
+from adapters.importing.recording import BeingReverted
 from adapters.importing.sources import UnreadableFile
 from adapters.postgres.log.secret import WrongSecret
 from aggregates.errors import DomainError
@@ -29,6 +30,8 @@ def told(error: Exception) -> Failure | None:
             return error
         case BadMapping() | UnreadableFile():
             return Failure(str(error), MISUSED)
+        case BeingReverted():
+            return Failure(str(error), REFUSED)
         case DomainError():
             return Failure(Reasons().of(error), REFUSED)
         case ValidationError():

@@ -1,8 +1,9 @@
 """An import from its first check to its report, in earnest or as a rehearsal."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from adapters import registry
@@ -13,6 +14,7 @@ from adapters.importing.mapping import BadMapping, Mapping
 from adapters.importing.opening import source
 from adapters.importing.parts import WholePlan
 from adapters.importing.plan import Plan, creating
+from adapters.importing.recording import Recorded, described, recorded
 from adapters.importing.rehearsal import Rehearsal
 from adapters.importing.report import Report, discard_refusals, write_refusals
 from adapters.importing.running import Import, OnDuplicate
@@ -48,6 +50,7 @@ class PreparedJob:
     job: Job
     file: Source
     plan: Plan
+    mapping: Mapping
     detected: Detected
     """What the file was taken for."""
 
@@ -64,7 +67,7 @@ def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
     chosen = given or mapping.by_name(job.kind, file.header)
     finding = Finding(file)
     plan = WholePlan(chosen, file.header, zone, finding)
-    return PreparedJob(job, file, plan, finding.detected())
+    return PreparedJob(job, file, plan, chosen, finding.detected())
 
 
 def run(
@@ -75,15 +78,28 @@ def run(
     """Import the file; answers the report, and where the refused rows are, if any were written:
     a rehearsal writes no file.
 
-    Raises OutcomeUnknown or Overloaded where the store fails for long.
+    Raises OutcomeUnknown or Overloaded where the store fails for long, and BeingReverted.
     """
-    file, importing = prepared.file, _import(backstory, prepared)
-    if prepared.job.is_rehearsal:
-        return importing.run(file, progress), None
+    job, file = prepared.job, prepared.file
+    if job.is_rehearsal:
+        return _rehearsal(backstory, prepared).run(file, progress), None
+    with recorded(backstory, described(job.path, job.kind, prepared.mapping), job.caller) as record:
+        return _in_earnest(backstory, prepared, record, progress)
+
+
+def _in_earnest(
+    backstory: Backstory,
+    prepared: PreparedJob,
+    record: Recorded,
+    progress: Callable[[Report], None],
+) -> tuple[Report, Path | None]:
+    file, importing = prepared.file, _import(backstory, prepared, record.id)
     refused = None
     try:
-        importing.run(file, progress)
+        importing.run(file, record.watched(progress))
+        record.finish(importing.report)
     finally:
+        importing.conveyor.settle()
         if importing.report.refusals:
             refused = _refusals(importing.report, file)
     if refused is None:
@@ -101,11 +117,17 @@ def _refusals(report: Report, file: Source) -> Path:
     )
 
 
-def _import(backstory: Backstory, prepared: PreparedJob) -> Import:
+def _import(backstory: Backstory, prepared: PreparedJob, id: UUID) -> Import:
     job, plan, keys = prepared.job, prepared.plan, backstory.keyring
-    if not job.is_rehearsal:
-        application, log = backstory.application, backstory.log
-        return Import(plan, application, log, keys, job.caller, job.on_duplicate)
+    caller = replace(job.caller, correlation_id=id)
+    application, log = backstory.application, backstory.log
+    importing = Import(plan, application, log, keys, caller, job.on_duplicate)
+    importing.report.import_id = id
+    return importing
+
+
+def _rehearsal(backstory: Backstory, prepared: PreparedJob) -> Import:
+    job, plan, keys = prepared.job, prepared.plan, backstory.keyring
     rehearsal = Rehearsal(backstory.log)
     mapper = Mapper(rehearsal, keys)
     rehearsing = Application(rehearsal, mapper, keys, backstory.timezone)

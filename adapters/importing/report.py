@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Literal
+from uuid import UUID
 
 from adapters.importing.mapping import REPORTED, is_reported
 from adapters.importing.sources import Line
@@ -33,6 +34,8 @@ class Report:
     """Rows that were taken as they are, and look wrong."""
     parts: Counter[str] = field(default_factory=Counter)
     """What was entered beside the rows' own records: kind → how many."""
+    import_id: UUID | None = None
+    """The import's, by which it can be reverted; None in a rehearsal."""
     started: float = field(default_factory=monotonic)
 
     def refuse(self, line: Line, reason: str) -> None:
