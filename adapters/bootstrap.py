@@ -17,6 +17,7 @@ from adapters.attachments.collecting import Collector
 from adapters.attachments.contents import Contents
 from adapters.attachments.scanning import scanner
 from adapters.embedded.server import EmbeddedPostgres
+from adapters.importing.reverting import Reverter
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.policies import listing, tracking
@@ -139,6 +140,7 @@ class Backstory:
         self._closing.enter_context(self.policies)
         self._closing.enter_context(self.pairing)
         self._closing.enter_context(Collector(self.contents, self.log))
+        self._closing.enter_context(Reverter(self))
         self.runner.wait_ready(FIRST_VIEWS_SECONDS)
 
     # Policies

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from aggregates.base import Reservation, Trait
+from aggregates.base import Aggregate, Reservation, Trait
 from aggregates.errors import Rejected
 from aggregates.events import Event
 from aggregates.parts import Parted
@@ -14,6 +14,14 @@ ENDING = frozenset({"withdraw", "reinstate"})
 
 class RecordWithdrawn(Rejected):
     """The record was withdrawn."""
+
+
+class ChangedSince(Rejected):
+    """Somebody else has changed the record since."""
+
+
+class NotRevertible(Rejected):
+    """What was done with the record cannot be taken back."""
 
 
 class Withdrawable(Trait):
@@ -50,6 +58,16 @@ class Withdrawable(Trait):
         if isinstance(self, Parted):
             for part_id in parts:
                 self.record(self.PartReinstated(withdrawn_part_id=part_id))
+
+    def take_back(self, then: Aggregate, parts: Iterable[UUID] = ()) -> None:
+        """Give it the values that it has in ``then``, and withdraw these parts."""
+        if then.version >= self.version:
+            return
+        if vars(self).get("is_archived") and not vars(then).get("is_archived"):
+            self.restore()  # type: ignore[attr-defined]
+        self.revert(then)  # type: ignore[attr-defined]
+        for part_id in parts:
+            self.record(self.PartWithdrawn(withdrawn_part_id=part_id))  # type: ignore[attr-defined]
 
     def require_usable(self, verb: str) -> None:
         super().require_usable(verb)

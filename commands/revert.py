@@ -23,18 +23,23 @@ class Revert(Changes[Revertible]):
     def gather(self, record: Revertible, known: Known, /) -> Aggregate:
         """What it was; but what it named then and is out of use now, it is not given back."""
         then = known.at(type(record), record.id, self.to_version)
-        for name, ref in references(type(record)).items():
-            was, now = getattr(then, name, None), getattr(record, name, None)
-            if was not in (None, now) and not is_in_use(ref, was, known):
-                setattr(then, name, now)
-        for name, code in codes(type(record)).items():
-            was, now = getattr(then, name, None), getattr(record, name, None)
-            if was not in (None, now) and known.is_retired(code.dictionary, was):
-                setattr(then, name, now)
+        keep_what_is_out_of_use(record, then, known)
         return then
 
     def handle(self, record: Revertible, /) -> None:
         record.revert(self.gathered)
+
+
+def keep_what_is_out_of_use(record: Revertible, then: Aggregate, known: Known) -> None:
+    """What it named then and is out of use now, it is not given back."""
+    for name, ref in references(type(record)).items():
+        was, now = getattr(then, name, None), getattr(record, name, None)
+        if was not in (None, now) and not is_in_use(ref, was, known):
+            setattr(then, name, now)
+    for name, code in codes(type(record)).items():
+        was, now = getattr(then, name, None), getattr(record, name, None)
+        if was not in (None, now) and known.is_retired(code.dictionary, was):
+            setattr(then, name, now)
 
 
 def references(kind: type[Revertible]) -> dict[str, Ref]:

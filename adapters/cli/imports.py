@@ -5,20 +5,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from adapters import registry
-from adapters.cli.failures import REFUSED, Failure
+from adapters.cli.failures import REFUSED, UNAVAILABLE, Failure
 from adapters.cli.mappings import suggested, told
 from adapters.cli.opening import Data, opened, settings
-from adapters.importing.jobs import Job, prepare, run
+from adapters.importing import reverting
+from adapters.importing.jobs import IMPORTER, Job, prepare, run
 from adapters.importing.mapping import Mapping
 from adapters.importing.opening import source
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
 from adapters.importing.sources import Choices
 from adapters.importing.suggesting import is_plain
+from commands.importing import RevertImport
+from commands.requests import Request
 
 LISTED = 20
 """Rows that are printed: refused ones in a dry run, and those taken without something."""
@@ -29,8 +33,12 @@ def register(app: typer.Typer) -> None:
 
 
 def import_file(
-    kind: Annotated[str, typer.Argument(help="What the rows are: customers, opportunities, …")],
-    file: Annotated[Path, typer.Argument(help="CSV in any encoding, XLSX, or vCards.")],
+    kind: Annotated[
+        str | None, typer.Argument(help="What the rows are: customers, opportunities, …")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV in any encoding, XLSX, or vCards.")
+    ] = None,
     mapping: Annotated[
         Path | None,
         typer.Option(help="Which column fills which field (TOML); without it, as suggested."),
@@ -50,6 +58,9 @@ def import_file(
     sheet: Annotated[
         str | None, typer.Option(help="Of a workbook; the first, unless named.")
     ] = None,
+    revert: Annotated[
+        UUID | None, typer.Option(help="Instead: take back what the import of this id did.")
+    ] = None,
     data: Data = None,
 ) -> None:
     """Enter the rows of a file by commands, and say first what the file was taken for.
@@ -57,6 +68,11 @@ def import_file(
     Safe to run again: rows imported before are skipped. Refused rows are written to
     FILE.refused.csv with line and reason (a dry run prints them); then the exit code is 1.
     """
+    if revert is not None:
+        _take_back(data, revert)
+        return
+    if kind is None or file is None:
+        raise Failure("say what the rows are, and which file they are in")
     choices = Choices(encoding, "\t" if delimiter == "\\t" else delimiter, sheet)
     chosen = mapping or _suggested(kind, file, choices, data)
     job = Job(kind, file, chosen, on_duplicate, is_rehearsal=dry_run, choices=choices)
@@ -84,6 +100,26 @@ def _suggested(kind: str, path: Path, choices: Choices, data: Path | None) -> Ma
             "with --mapping"
         )
     return suggestion.mapping
+
+
+def _take_back(data: Path | None, id: UUID) -> None:
+    """Revert an import and say what came of it; whoever serves may have done it meanwhile."""
+    with opened(data, existing=True) as backstory, backstory.runner:
+        backstory.application.dispatch(Request(RevertImport(), id), IMPORTER)
+        came = reverting.revert(backstory, id)
+    if came is None:
+        raise Failure(f"import {id} is still running; run the same command again", UNAVAILABLE)
+    print(
+        f"{came.withdrawn:,} records withdrawn, {came.taken_back:,} again what they were, "
+        f"{came.kept:,} left as they are"
+    )
+    for one in came.kept_records[:LISTED]:
+        fields = f" ({', '.join(one.fields)})" if one.fields else ""
+        print(f"{one.kind} {one.id}: {one.why}{fields}")
+    if came.kept > LISTED:
+        print(f"and {came.kept - LISTED:,} more: GET /v1/imports/{id}")
+    if came.kept:
+        raise typer.Exit(REFUSED)
 
 
 def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:

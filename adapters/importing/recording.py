@@ -11,6 +11,7 @@ import psycopg
 from adapters.bootstrap import Backstory
 from adapters.importing.mapping import Mapping
 from adapters.importing.report import OUTCOMES, Report
+from adapters.importing.reverting import lock_of
 from aggregates.base import derived
 from aggregates.errors import NotFound
 from aggregates.importing import Import
@@ -19,9 +20,6 @@ from commands.importing import BeginImport, FinishImport
 from commands.requests import Caller, Request
 
 NAMESPACE = UUID("6f0d5c1e-6a53-5c02-9c5e-3a1f0f7a4b11")
-LOCKS = 16980
-"""First key of the advisory locks by which nobody reverts an import that runs: (16980, of its id).
-Whoever runs it shares the lock; whoever reverts it has it alone."""
 _SHARE = "SELECT pg_try_advisory_lock_shared(%s, %s)"
 _LEAVE = "SELECT pg_advisory_unlock_shared(%s, %s)"
 LOOK_SECONDS = 1.0
@@ -33,11 +31,6 @@ class BeingReverted(Exception):
 
     def __init__(self, id: UUID) -> None:
         super().__init__(f"import {id} is being reverted; run it again once that is done")
-
-
-def lock_of(id: UUID) -> tuple[int, int]:
-    """The keys of the advisory lock of an import."""
-    return LOCKS, int.from_bytes(id.bytes[-4:], signed=True)
 
 
 class Recorded:

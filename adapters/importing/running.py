@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Literal
 from uuid import UUID
 
-from adapters.conveyor import Conveyor
+from adapters.importing.again import Renewing, RenewingConveyor
 from adapters.importing.drafts import Draft
 from adapters.importing.lanes import MOST_WAITING, Lanes
 from adapters.importing.making import Making
@@ -45,7 +45,8 @@ class Import:
         self.references = References(log, keys)
         self.reasons = Reasons()
         self._log, self._keys, self.caller = log, keys, caller
-        self.conveyor = Conveyor(application)
+        self._renewing = Renewing(log, caller)
+        self.conveyor = RenewingConveyor(application, self._renewing)
         self.making = Making(self)
         self.lanes = Lanes()
         self._postponed: list[Draft] = []
@@ -138,8 +139,7 @@ class Import:
 
     def _begin(self, rows: list[Row]) -> None:
         """Rows imported before are known by their command ids, looked up in one round trip."""
-        ids = {self.caller.command_id(key) for row in rows for key in row.idempotency_keys()}
-        known = self._log.receipts(list(ids))
+        known = self._renewing.receipts({key for row in rows for key in row.idempotency_keys()})
         for row in rows:
             row.known = known
             self.lanes.put(row)
@@ -170,6 +170,6 @@ class Import:
 
     def entered_by(self, request: Request) -> UUID | None:
         """The record that an earlier request with the same key entered."""
-        command_id = request.command_id(self.caller)
+        command_id = self._renewing.renewed(request).command_id(self.caller)
         found = {} if command_id is None else self._log.receipts([command_id])
         return next((stored.stream_id for stored in found.values()), None)

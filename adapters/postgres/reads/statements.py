@@ -28,7 +28,7 @@ _FAMILY = "SELECT unnest({})"
 _LIST = "SELECT {} FROM {} AS rows WHERE {} ORDER BY {}"
 _PAGE = _LIST + " LIMIT {}"
 _COUNT = "SELECT count(*) FROM {} AS rows WHERE {}"
-_ONE = "SELECT {} FROM {} AS rows WHERE {} ORDER BY id LIMIT 1"
+_ONE = "SELECT {} FROM {} AS rows WHERE {} ORDER BY withdrawn_at DESC NULLS FIRST, id LIMIT 1"
 _KIN = "SELECT {} FROM {} AS rows WHERE id = ANY ({family}) AND id <> {id} ORDER BY id"
 _EVER = "SELECT DISTINCT id FROM {} WHERE {}"
 _BY_EXTERNAL = "external->>'system' = {} AND external->>'id' = {}"
@@ -106,7 +106,7 @@ def one(row: type[Row], scope: Scope, id: UUID, moment: Moment = NOW) -> Stateme
 def by_external(
     row: type[Row], scope: Scope, moment: Moment, system: str, id: str
 ) -> Statement[Row | None]:
-    """The row that another system calls so."""
+    """The row that another system calls so; a withdrawn one has lost its name to others."""
     bindings = Bindings()
     condition = sql.SQL(_BY_EXTERNAL).format(
         bindings.bind(system, "text"), bindings.bind(id, "text")

@@ -1,0 +1,88 @@
+"""Entering again: what an import did and its revert took back is asked for under another key."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from adapters.conveyor import Callback, Conveyor
+from commands.application import Application
+from commands.ports import EventLog, StoredEvent, StoredReceipt
+from commands.requests import IMPORT, Caller, Request
+
+_WITHDRAWN, _REINSTATED = "Withdrawn", "Reinstated"
+_TAKEN_BACK = frozenset({"Reverted", "PartWithdrawn"})
+
+
+class Renewing:
+    """Which requests of a caller were taken back. Memory grows with these only."""
+
+    def __init__(self, log: EventLog, caller: Caller) -> None:
+        self._log, self._caller = log, caller
+        self._endings: dict[str, str] = {}
+        """Key → what is added to it: always the same, whenever it is entered again."""
+
+    def receipts(self, keys: Iterable[str]) -> Mapping[UUID, StoredReceipt]:
+        """Command id → receipt, of the commands of these keys that were made before and stand.
+
+        One that was taken back, and made again since, has the receipt of the latter.
+        """
+        found: dict[UUID, StoredReceipt] = {}
+        left = set(keys)
+        while left:
+            ids = {self._id(key): key for key in left}
+            known = self._log.receipts(list(ids))
+            gone = self._undone(known) if known else {}
+            for id in known.keys() - gone.keys():
+                found[self._caller.command_id(ids[id])] = known[id]
+            for id, ending in gone.items():
+                self._endings[ids[id]] = self._endings.get(ids[id], "") + ending
+            left = {ids[id] for id in gone}
+        return found
+
+    def renewed(self, request: Request) -> Request:
+        """The request, under another key where it was taken back."""
+        ending = self._endings.get(request.idempotency_key or "")
+        if ending is None:
+            return request
+        return replace(request, idempotency_key=f"{request.idempotency_key}{ending}")
+
+    def _id(self, key: str) -> UUID:
+        return self._caller.command_id(key + self._endings.get(key, ""))
+
+    def _undone(self, known: Mapping[UUID, StoredReceipt]) -> dict[UUID, str]:
+        streams = self._log.streams({receipt.stream_id for receipt in known.values()})
+        return {
+            id: f"/after/{receipt.stream_id}:{receipt.version}"
+            for id, receipt in known.items()
+            if _is_undone(receipt, streams.get(receipt.stream_id, ()))
+        }
+
+
+class RenewingConveyor(Conveyor):
+    """Carries requests out, those that were taken back under other keys."""
+
+    def __init__(self, application: Application, renewing: Renewing) -> None:
+        super().__init__(application)
+        self._renewing = renewing
+
+    def put(self, request: Request, caller: Caller, done: Callback) -> None:
+        super().put(self._renewing.renewed(request), caller, done)
+
+
+def _is_undone(receipt: StoredReceipt, events: Sequence[StoredEvent]) -> bool:
+    """Whether its record is withdrawn, or what it changed was reverted with all of its import."""
+    ends = [n for n in map(_name, events) if n in (_WITHDRAWN, _REINSTATED)]
+    if ends and ends[-1] == _WITHDRAWN:
+        return True
+    if not 0 < receipt.version <= len(events):
+        return False
+    own = events[receipt.version - 1]
+    return own.command_id == receipt.command_id and any(
+        _name(event) in _TAKEN_BACK
+        and (event.origin, event.correlation_id) == (IMPORT, own.correlation_id)
+        for event in events[receipt.version :]
+    )
+
+
+def _name(event: StoredEvent) -> str:
+    return event.topic.rpartition(".")[2]

@@ -1,0 +1,167 @@
+"""The streams that an import began or changed, in a table of one session: any number of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from adapters.meanings import meanings
+from aggregates.base import having
+from aggregates.values import Ref
+from aggregates.withdraw import Withdrawable
+from projections.base import Projection
+
+PAGE = 500
+_MINE = "correlation_id = %(id)s AND origin IN ('import', 'policy') AND kind <> 'Import'"
+_COLLECT = f"""
+    CREATE TEMP TABLE made AS
+    SELECT found.*, last.version, first.occurred_at AS began_at, false AS is_kept
+    FROM (SELECT stream_id AS id, kind, min(position) AS position, bool_or(version = 1) AS is_new
+          FROM backstory.events WHERE {_MINE} GROUP BY stream_id, kind
+          HAVING bool_or(version = 1 OR origin = 'import')) AS found
+    JOIN backstory.events first ON first.stream_id = found.id AND first.version = 1
+    CROSS JOIN LATERAL (SELECT e.version FROM backstory.events e WHERE e.stream_id = found.id
+                        ORDER BY e.version DESC LIMIT 1) AS last
+"""
+_OTHERS = """
+    UPDATE made SET is_kept = true WHERE is_new AND EXISTS (
+        SELECT FROM backstory.events e WHERE e.stream_id = made.id AND e.origin <> 'policy'
+        AND e.correlation_id <> %(id)s AND NOT (e.origin = 'import' AND EXISTS (
+            SELECT FROM views.imports i WHERE i.id = e.correlation_id AND i.status = 'reverted')))
+"""
+"""What other imports did that were reverted counts for nothing."""
+_DONE = """
+    SELECT count(DISTINCT stream_id) FILTER (WHERE topic LIKE '%%.Withdrawn'),
+        count(DISTINCT stream_id) FILTER (
+            WHERE topic LIKE '%%.Reverted' OR topic LIKE '%%.Restored'
+               OR topic LIKE '%%.PartWithdrawn' AND NOT m.is_new)
+    FROM backstory.events JOIN made m ON m.id = stream_id
+    WHERE correlation_id = %(id)s AND origin = 'import'
+"""
+_PAGE = """
+    SELECT id, kind, position, is_new, version, began_at FROM made
+    WHERE (position, id) < (%(position)s, %(last)s) AND NOT is_kept
+    ORDER BY position DESC, id DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A stream that an import began (``is_new``) or changed."""
+
+    id: UUID
+    kind: str
+    position: int
+    """Of the first that the import did with it."""
+    is_new: bool
+    version: int
+    """Its newest when it was looked at."""
+    began_at: datetime
+
+
+class Streams:
+    """What an import made, as it stands now. For one session and one thread."""
+
+    def __init__(self, connection: psycopg.Connection, import_id: UUID) -> None:
+        self._connection, self._named = connection, {"id": import_id}
+        self.kept_ids: set[UUID] = set()
+        connection.execute("DROP TABLE IF EXISTS pg_temp.made")
+        connection.execute(_COLLECT, self._named)
+        connection.execute("CREATE UNIQUE INDEX ON made (id)")
+        connection.execute("CREATE INDEX ON made (position, id)")
+        connection.execute("ANALYZE made")
+        end = "SELECT count(*), (SELECT max(position) FROM backstory.events) FROM made"
+        [(self.count, self.position)] = connection.execute(end)
+
+    def keep_what_others_changed(self) -> None:
+        """Mark what others than the import had a hand in."""
+        self._connection.execute(_OTHERS, self._named)
+
+    def kept(self) -> Iterator[Made]:
+        """What is marked as to be left as it is."""
+        with self._connection.cursor(row_factory=class_row(Made)) as cursor:
+            one = "SELECT id, kind, position, is_new, version, began_at FROM made WHERE is_kept"
+            for made in cursor.execute(one + " ORDER BY position"):
+                self.kept_ids.add(made.id)
+                yield made
+
+    def newest_first(self) -> Iterator[list[Made]]:
+        """Pages of what is not marked, what was made last first."""
+        at = {"position": 2**62, "last": UUID(int=2**128 - 1), "limit": PAGE}
+        while True:
+            with self._connection.cursor(row_factory=class_row(Made)) as cursor:
+                page = cursor.execute(_PAGE, at).fetchall()
+            if not page:
+                return
+            yield page
+            at |= {"position": page[-1].position, "last": page[-1].id}
+
+    def keep(self, made: Sequence[Made]) -> None:
+        """Mark these."""
+        ids = [one.id for one in made]
+        self.kept_ids.update(ids)
+        self._connection.execute("UPDATE made SET is_kept = true WHERE id = ANY (%s)", (ids,))
+
+    def keep_what_is_named(self, made: Sequence[Made]) -> list[Made]:
+        """Mark, and answer, those that something names which is not to go itself."""
+        found: list[Made] = []
+        left = {one.id: one for one in made}
+        while named := self._named_among(list(left)):
+            more = [left.pop(id) for id in named]
+            self.keep(more)
+            found += more
+        return found
+
+    def _named_among(self, ids: list[UUID]) -> set[UUID]:
+        if not ids:
+            return set()
+        found: set[UUID] = set()
+        for table, field, is_list in _naming():
+            named = self._connection.execute(_names(table, field, is_list), {"ids": ids})
+            found |= {id for (id,) in named}
+        return found
+
+    def done(self) -> tuple[int, int]:
+        """How many records are withdrawn, and how many are what they were before."""
+        [(withdrawn, taken_back)] = self._connection.execute(_DONE, self._named)
+        return withdrawn, taken_back
+
+
+def _naming() -> Iterator[tuple[str, str, bool]]:
+    """Table, field and whether it is a list, of the fields that can name what may be withdrawn."""
+    kinds = {kind.KIND for kind in having(Withdrawable)}
+    for projection in Projection.registry.values():
+        known = meanings(projection.kind)
+        for field, annotation in projection.row.fields.items():
+            of = known.get(field)
+            if isinstance(of, Ref) and not kinds.isdisjoint(of.kinds) and field != "id":
+                yield projection.table, field, "tuple" in str(annotation)
+
+
+_STAYS = """
+    AND r.withdrawn_at IS NULL AND NOT EXISTS (
+        SELECT FROM made m WHERE m.id = r.{whole} AND m.is_new AND NOT m.is_kept)
+"""
+_NAMES = """
+    SELECT r.{field} FROM {table} r
+    WHERE r.{field} = ANY (%(ids)s) AND r.{whole} IS DISTINCT FROM r.{field}
+"""
+_LISTS = (
+    "SELECT named FROM {table} r, unnest(r.{field}) AS named"
+    " WHERE r.{field} && %(ids)s AND named = ANY (%(ids)s) AND r.{whole} <> named"
+)
+
+
+def _names(table: str, field: str, is_list: bool) -> sql.Composed:
+    """Which of some ids are named by rows that stay. Rows of what the import made, and is not kept,
+    go, and a part goes with its record."""
+    row = Projection.registry[table].row
+    return sql.SQL((_LISTS if is_list else _NAMES) + _STAYS).format(
+        table=sql.Identifier("views", table),
+        field=sql.Identifier(field),
+        whole=sql.Identifier("about_id" if "about_id" in row.fields else "id"),
+    )

@@ -1,0 +1,252 @@
+"""A revert takes back what an import did and leaves what others did; then it can be made again."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters.importing import reverting
+from adapters.importing.jobs import IMPORTER
+from adapters.importing.report import Report
+from adapters.importing.reverting import Reverted
+from commands.importing import RevertImport
+from commands.requests import Request
+from tests.importing import counts, imported, last, write_csv
+from tests.service import Service, database, running
+
+HEADER = ["id", "name", "phone", "region", "deal"]
+MAPPING = """
+kind = "customers"
+external = { system = "revert", id = "id" }
+occurred_at = { constant = "2024-03-01T00:00:00Z" }
+[fields]
+name = "name"
+region = "region"
+"primary_contact.name" = { constant = "张三" }
+"primary_contact.phone" = "phone"
+[[then]]
+unless = { deal = "" }
+command = "record-interaction"
+fields.channel = { constant = "visit" }
+fields.subject = "deal"
+"""
+DEALS = """
+kind = "opportunities"
+external = { system = "revert", id = "id" }
+[fields]
+title = "deal"
+customer_id = { column = "name", by = "name" }
+amount = { column = "region", currency = "CNY" }
+"""
+NEW = {"id", "version", "position", "created_at", "updated_at", "number"}
+
+
+@pytest.fixture(scope="module")
+def service(postgres_url: str) -> Iterator[Service]:
+    with database(postgres_url) as url, running(url) as service:
+        yield service
+
+
+class Folder:
+    """Files of one test, with names that no other test has."""
+
+    def __init__(self, service: Service, path: Path, word: str) -> None:
+        self.service, self._path, self.word = service, path, word
+        (path / "m.toml").write_text(MAPPING.replace("revert", word), encoding="utf-8")
+        (path / "d.toml").write_text(DEALS.replace("revert", word), encoding="utf-8")
+
+    def name(self, n: int) -> str:
+        return f"{self.word}{n}号有限公司"
+
+    def customers(self, many: int, region: str = "华东", **options: Any) -> Report:
+        rows = [
+            [str(n), self.name(n), "13800000001", region, "参观" if n % 2 else ""]
+            for n in range(many)
+        ]
+        path = write_csv(self._path / "c.csv", [HEADER, *rows])
+        mapping = self._path / "m.toml"
+        return imported(self.service.backstory, "customers", path, mapping, **options)
+
+    def deals(self, many: int) -> Report:
+        rows = [[str(n), self.name(n), "", "12.50", f"机床{n}"] for n in range(many)]
+        path = write_csv(self._path / "d.csv", [HEADER, *rows])
+        return imported(self.service.backstory, "opportunities", path, self._path / "d.toml")
+
+    def id(self, n: int, plural: str = "customers") -> str:
+        found = self.read(f"{plural}/by-external/{self.word}/{n}")
+        return str(found["id"])
+
+    def read(self, path: str, **query: Any) -> dict[str, Any]:
+        after = last(self.service.backstory, with_imports=True)
+        return self.service.read(path, {"after": after, **query})
+
+    def views(self) -> dict[str, list[dict[str, Any]]]:
+        """What lists say, without what is new in each import."""
+        tables = ("customers", "contacts", "opportunities", "interactions")
+        return {
+            table: sorted(
+                (
+                    {n: v for n, v in row.items() if n not in NEW and not n.endswith("_id")}
+                    for row in self.read(table, limit=1000)["items"]
+                ),
+                key=str,
+            )
+            for table in tables
+        }
+
+    def revert(self, report: Report) -> Reverted:
+        """Revert over HTTP and wait for the service to have done it."""
+        assert report.import_id is not None
+        self.service.made(f"imports/{report.import_id}/revert")
+        return self.reverted(report.import_id)
+
+    def reverted(self, id: UUID) -> Reverted:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            came = reverting.outcome(self.service.backstory, id)
+            if came is not None:
+                return came
+            time.sleep(0.1)
+        raise AssertionError("the service did not revert it")
+
+
+@pytest.fixture
+def folder(service: Service, tmp_path: Path, request: pytest.FixtureRequest) -> Folder:
+    return Folder(service, tmp_path, f"r{abs(hash(request.node.name)) % 10**8}")
+
+
+def why(came: Reverted) -> dict[str, str]:
+    return {str(one.id): one.why for one in came.kept_records}
+
+
+def test_import_revert_import_gives_the_views_of_one_import(folder: Folder) -> None:
+    before = folder.views()
+    first = folder.customers(5)
+    once, ids = folder.views(), [folder.id(n) for n in range(5)]
+    came = folder.revert(first)
+    assert (came.withdrawn, came.taken_back, came.kept) == (10, 0, 0)
+    assert folder.views() == before
+    again = folder.customers(5)
+    assert counts(again) == (5, 0, 0, 0)
+    assert again.import_id != first.import_id
+    assert folder.views() == once
+    assert counts(folder.customers(5)) == (0, 0, 5, 0)
+    assert ids != [folder.id(n) for n in range(5)]
+    shown = folder.read(f"imports/{first.import_id}")
+    assert (shown["status"], shown["withdrawn"], shown["kept"]) == ("reverted", 10, 0)
+    past = folder.service.read(f"customers/{ids[1]}/history")["items"]
+    assert {"Customer.Registered", "Customer.Withdrawn"} <= {e["event"] for e in past}
+    assert folder.revert(again).withdrawn == 10
+    assert folder.views() == before
+    assert counts(folder.customers(5)) == (5, 0, 0, 0)
+    assert folder.views() == once
+
+
+def test_on_a_past_day_there_is_nothing_of_it_either(folder: Folder) -> None:
+    report = folder.customers(2)
+    ids = [folder.id(n) for n in range(2)]
+    assert folder.read("customers", id=ids[0], as_of="2024-06-01")["items"] != []
+    folder.revert(report)
+    assert folder.read("customers", id=ids[0], as_of="2024-06-01")["items"] == []
+
+
+def test_what_a_person_changed_stays_and_is_named(folder: Folder) -> None:
+    report = folder.customers(3)
+    changed = folder.id(1)
+    folder.service.made(f"customers/{changed}/change-details", {"region": "华南"})
+    came = folder.revert(report)
+    assert why(came)[changed] == "changed-since"
+    assert (came.withdrawn, came.kept) == (5, 1)
+    assert folder.read(f"customers/{changed}")["withdrawn_at"] is None
+    again = folder.customers(3, on_duplicate="skip")
+    assert counts(again)[0] == 2
+    assert folder.id(1) == changed
+
+
+def test_what_others_refer_to_stays_with_all_that_it_belongs_to(folder: Folder) -> None:
+    report = folder.customers(3)
+    named, parent = folder.id(0), folder.id(2)
+    folder.service.opportunity(named)
+    folder.service.customer(parent_id=parent)
+    assert why(folder.revert(report)) == {named: "in-use", parent: "in-use"}
+
+
+def test_a_merged_customer_stays(folder: Folder) -> None:
+    report = folder.customers(3)
+    loser, survivor = folder.id(0), folder.id(1)
+    folder.service.made(f"customers/{loser}/merge", {"into_id": survivor})
+    came = folder.revert(report)
+    assert set(why(came)) == {loser, survivor}
+    assert folder.read(f"customers/{loser}")["merged_into"] == survivor
+
+
+def test_what_an_import_changed_is_what_it_was(folder: Folder) -> None:
+    folder.customers(3)
+    update = folder.customers(3, region="华北", on_duplicate="update")
+    assert counts(update) == (0, 3, 0, 0)
+    changed, described = folder.id(1), folder.id(2)
+    folder.service.made(f"customers/{changed}/change-details", {"region": "西南"})
+    folder.service.made(f"customers/{described}/change-details", {"address": "解放路1号"})
+    came = folder.revert(update)
+    assert (came.withdrawn, came.taken_back) == (0, 2)
+    assert [(str(k.id), k.why, k.fields) for k in came.kept_records] == [
+        (changed, "changed-since", ("region",))
+    ]
+    rows = {n: folder.read(f"customers/{folder.id(n)}") for n in range(3)}
+    assert [rows[n]["region"] for n in range(3)] == ["华东", "西南", "华东"]
+    assert rows[2]["address"] == "解放路1号"
+    again = folder.customers(3, region="华北", on_duplicate="update")
+    assert counts(again) == (0, 3, 0, 0)
+
+
+def test_imports_that_build_on_each_other_go_one_after_the_other(folder: Folder) -> None:
+    before = folder.views()
+    customers, deals = folder.customers(3), folder.deals(3)
+    assert counts(deals) == (3, 0, 0, 0)
+    once = folder.views()
+    assert folder.revert(deals).withdrawn == 3
+    assert folder.revert(customers).kept == 0
+    assert folder.views() == before
+    folder.customers(3)
+    assert counts(folder.deals(3)) == (3, 0, 0, 0)
+    assert folder.views() == once
+
+
+def test_customers_whose_deals_are_there_stay(folder: Folder) -> None:
+    customers = folder.customers(2)
+    folder.deals(1)
+    assert why(folder.revert(customers)) == {folder.id(0): "in-use"}
+
+
+def test_two_reverts_at_once_are_one(folder: Folder) -> None:
+    report = folder.customers(40)
+    assert report.import_id is not None
+    id, backstory = report.import_id, folder.service.backstory
+    backstory.application.dispatch(Request(RevertImport(), id), IMPORTER)
+    came: list[Reverted | None] = []
+    threads = [
+        Thread(target=lambda: came.append(reverting.revert(backstory, id))) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert came == [reverting.outcome(backstory, id)] * 2
+    assert came[0] is not None
+    assert came[0].withdrawn == 80
+    history = folder.service.read(f"imports/{id}/history")["items"]
+    assert [e["event"] for e in history if "Revert" in e["event"]] == [
+        "Import.RevertBegun",
+        "Import.Reverted",
+    ]
+
+
+def test_there_is_nothing_to_revert_of_what_is_no_import(service: Service) -> None:
+    other = service.customer()
+    assert service.post(f"imports/{other}/revert").status_code == 404
+    assert service.post(f"imports/{UUID(int=5)}/revert").status_code == 404
+    assert service.post(f"imports/{other}/finish-revert").status_code in (404, 422)
