@@ -132,6 +132,13 @@ def test_what_is_asked_wrongly_is_said(
     assert said in capsys.readouterr().err
 
 
+def test_a_tab_is_written_as_people_write_it_in_a_shell(tmp_path: Path) -> None:
+    file, out = tmp_path / "tabs.txt", tmp_path / "m.toml"
+    file.write_text("客户名称\t电话; 手机\n北屿机械有限公司\t;\n", encoding="utf-8")
+    assert run("mapping", "customers", str(file), "--delimiter", r"\t", "--out", str(out)) == 0
+    assert mapping.load(out).delimiter == "\t"
+
+
 def test_nothing_is_begun_where_there_is_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

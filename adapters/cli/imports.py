@@ -11,6 +11,7 @@ import typer
 
 from adapters import registry
 from adapters.cli.failures import REFUSED, UNAVAILABLE, Failure
+from adapters.cli.files import Delimiter, Encoding, Sheet, choices
 from adapters.cli.mappings import suggested, told
 from adapters.cli.opening import Data, opened, settings
 from adapters.importing import reverting
@@ -49,15 +50,9 @@ def import_file(
     on_duplicate: Annotated[
         OnDuplicate, typer.Option(help="What to do with rows whose record exists and differs.")
     ] = "refuse",
-    encoding: Annotated[
-        str | None, typer.Option(help="Of a text, where it is found out wrongly: gb18030, …")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="What separates cells, where it is found out wrongly.")
-    ] = None,
-    sheet: Annotated[
-        str | None, typer.Option(help="Of a workbook; the first, unless named.")
-    ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    sheet: Sheet = None,
     revert: Annotated[
         UUID | None, typer.Option(help="Instead: take back what the import of this id did.")
     ] = None,
@@ -73,9 +68,9 @@ def import_file(
         return
     if kind is None or file is None:
         raise Failure("say what the rows are, and which file they are in")
-    choices = Choices(encoding, "\t" if delimiter == "\\t" else delimiter, sheet)
-    chosen = mapping or _suggested(kind, file, choices, data)
-    job = Job(kind, file, chosen, on_duplicate, is_rehearsal=dry_run, choices=choices)
+    said = choices(encoding, delimiter, sheet)
+    chosen = mapping or _suggested(kind, file, said, data)
+    job = Job(kind, file, chosen, on_duplicate, is_rehearsal=dry_run, choices=said)
     prepared = prepare(job, settings(data).zone)
     print("\n".join(prepared.detected.lines()), flush=True)
     with opened(data) as backstory:
@@ -85,13 +80,13 @@ def import_file(
         raise typer.Exit(REFUSED)
 
 
-def _suggested(kind: str, path: Path, choices: Choices, data: Path | None) -> Mapping | None:
+def _suggested(kind: str, path: Path, said: Choices, data: Path | None) -> Mapping | None:
     """The mapping that a file speaks for where nobody gave one; none is needed where its columns
     are called like fields. Raises Failure where a person has to decide something."""
     registry.load()
-    if is_plain(kind, source(path, choices).header):
+    if is_plain(kind, source(path, said).header):
         return None
-    suggestion = suggested(kind, path, data, choices)
+    suggestion = suggested(kind, path, data, said)
     print("\n".join(told(suggestion)), end="\n\n")
     if suggestion.to_decide:
         raise Failure(

@@ -9,6 +9,7 @@ import typer
 
 from adapters import registry
 from adapters.cli.failures import Failure
+from adapters.cli.files import Delimiter, Encoding, Sheet, choices
 from adapters.cli.opening import Data, opened, settings
 from adapters.importing.assigning import Column
 from adapters.importing.coding import Entries, declared, entries
@@ -54,15 +55,9 @@ def suggest_mapping(
     system: Annotated[
         str | None, typer.Option(help="What the system is called that the file's ids are from.")
     ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Of a text, where it is found out wrongly: gb18030, …")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="What separates cells, where it is found out wrongly.")
-    ] = None,
-    sheet: Annotated[
-        str | None, typer.Option(help="Of a workbook; the first, unless named.")
-    ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    sheet: Sheet = None,
     data: Data = None,
 ) -> None:
     """Suggest which column fills which field, from the headings and the first rows.
@@ -70,11 +65,8 @@ def suggest_mapping(
     Headings may be Chinese or English. What is not certain is named as to be decided: look through
     the mapping before you import with it. Nothing is stored.
     """
-    choices = Choices(encoding, delimiter, sheet)
-
-    suggestion = suggested(
-        kind, file, data, choices, custom=custom, currency=currency, system=system
-    )
+    said = choices(encoding, delimiter, sheet)
+    suggestion = suggested(kind, file, data, said, custom=custom, currency=currency, system=system)
     print("\n".join(told(suggestion)))
     if out is None:
         print("\nTo write it to a file that you can edit: --out MAPPING.toml")
@@ -87,7 +79,7 @@ def suggested(
     kind: str,
     path: Path,
     data: Path | None,
-    choices: Choices,
+    said: Choices,
     *,
     custom: bool = False,
     currency: str | None = None,
@@ -100,9 +92,9 @@ def suggested(
     if system is not None and not SYSTEM.fullmatch(system):
         raise Failure(f"{system!r} is no name of a system: small letters, digits, _ . and -")
     creating(kind)
-    file = source(path, choices)
+    file = source(path, said)
     asking = Asking(_entries(data), settings(data).zone, Finding(file), currency, system)
-    return suggest(kind, file.header, sample(file), asking, Texts(), choices, custom)
+    return suggest(kind, file.header, sample(file), asking, Texts(), said, custom)
 
 
 def _entries(data: Path | None) -> Entries:
