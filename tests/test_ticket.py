@@ -124,9 +124,9 @@ def test_that_it_waits_is_said_once_after_opening_and_is_out_of_order_later() ->
     given(*WAYS["pending"], waits).when(RecordTicketStatus(status="pending")).then(again)
 
 
-def test_only_imports_record_a_status_or_withdraw_a_ticket() -> None:
+def test_only_imports_record_a_status_or_take_back_what_they_did() -> None:
     imports = {name for name, c in COMMANDS.items() if c.IMPORT_ONLY and c.AGGREGATE is Ticket}
-    assert imports == {"tickets/record-status", "tickets/withdraw"}
+    assert imports == {"tickets/record-status", "tickets/withdraw", "tickets/take-back"}
 
 
 # Opening and changing
