@@ -17,7 +17,8 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.keys import KEY_BYTES, NONCE_BYTES, Keyring
+from adapters.keys import KEY_BYTES, Keyring
+from adapters.nonces import nonce
 from commands.ports import EventLog, NeedsIO
 
 CACHED_SUBJECTS = 100_000
@@ -76,9 +77,9 @@ def binding(stream: UUID, version: int, field: str) -> bytes:
 
 
 def seal(cipher: AESGCM, subject: UUID, value: Any, bound_to: bytes) -> dict[str, list[str]]:
-    nonce = os.urandom(NONCE_BYTES)
-    data = cipher.encrypt(nonce, orjson.dumps(value), bound_to)
-    return {"$p": [str(subject), b64encode(nonce).decode(), b64encode(data).decode()]}
+    once = nonce()
+    data = cipher.encrypt(once, orjson.dumps(value), bound_to)
+    return {"$p": [str(subject), b64encode(once).decode(), b64encode(data).decode()]}
 
 
 def is_sealed(value: Any) -> bool:
@@ -90,12 +91,12 @@ def unseal(keys: SubjectKeys, sealed: Mapping[str, list[str]], bound_to: bytes) 
 
     Raises Tampered where the bytes are not what was sealed for this place.
     """
-    subject, nonce, data = sealed["$p"]
+    subject, once, data = sealed["$p"]
     cipher = keys.get(UUID(subject))
     if cipher is None:
         return None
     try:
-        return orjson.loads(cipher.decrypt(b64decode(nonce), b64decode(data), bound_to))
+        return orjson.loads(cipher.decrypt(b64decode(once), b64decode(data), bound_to))
     except InvalidTag as error:
         raise Tampered(f"a sealed value of subject {subject} was changed or moved") from error
 

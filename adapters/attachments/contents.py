@@ -13,7 +13,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.attachments.ports import ChunkStore, Content
-from adapters.keys import NONCE_BYTES, Keyring
+from adapters.keys import Keyring
+from adapters.nonces import NONCE_BYTES
 from adapters.personal import SubjectKeys
 
 CHUNK = 512 * 1024

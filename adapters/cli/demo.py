@@ -13,7 +13,8 @@ from adapters.cli.opening import Data, opened, settings
 from adapters.cli.serve import address, listen, run, stop_on_sigterm
 from adapters.demo.diary import Setting
 from adapters.demo.showing import tour
-from adapters.demo.telling import Demo, OtherDemo, Telling, tell
+from adapters.demo.teller import Telling
+from adapters.demo.telling import Demo, OtherDemo, tell
 from adapters.settings import Settings
 
 

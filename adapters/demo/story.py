@@ -1,6 +1,6 @@
 """One customer's story: what is asked of the system, by whom, when; drawn from a seed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
 from random import Random
 
@@ -228,7 +228,7 @@ class Story:
             self._assign(seat, (Span("customers", id, at, None),))
 
 
-def told(setting: Setting, numbers: Iterable[int]) -> list[Step]:
-    """Several customers' stories in order of time."""
-    steps = (step for number in numbers for step in Story(setting, number).steps())
-    return sorted(steps, key=lambda step: step.at or datetime.max)
+def stories(setting: Setting, numbers: Iterable[int]) -> Iterator[list[Step]]:
+    """Customers' stories, each in order of time."""
+    for number in numbers:
+        yield sorted(Story(setting, number).steps(), key=lambda step: step.at or datetime.max)

@@ -1,27 +1,20 @@
 """Telling the demo's history: the staff enters, every customer's story, duplicates, departures."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import islice
 
 from adapters.bootstrap import Backstory
-from adapters.conveyor import Conveyor, Done
 from adapters.demo.arrival import Arrival, Double
 from adapters.demo.diary import CLOSES, Setting, Step
 from adapters.demo.staff import DIRECTOR, Member, Staff, demo_id
-from adapters.demo.story import told
+from adapters.demo.story import stories
+from adapters.demo.teller import Teller, Telling
 from adapters.seeds import LOCAL
-from aggregates.errors import DomainError
 from commands.base import Meta
 from commands.merge import MergeCustomer, UnmergeCustomer
 from commands.requests import Caller, Request
 from commands.user import AddUser, DisableUser
-
-TOGETHER = 500
-"""Customers whose stories are in memory together, and told in order of time."""
-BLOCK = 500
-"""Commands looked up at once."""
 
 
 class OtherDemo(Exception):
@@ -40,40 +33,19 @@ class Demo:
     already, else today."""
 
 
-@dataclass(slots=True)
-class Telling:
-    """How far a demo has come."""
-
-    commands: int = 0
-    """Those told so far."""
-    new: int = 0
-    """Those of them that were not there before."""
-    customers: int = 0
-    """Those whose whole stories were told."""
-
-
 def tell(
     backstory: Backstory, demo: Demo, progress: Callable[[Telling], None] = lambda _: None
 ) -> tuple[Setting, Telling]:
     """Tell the history. Raises OtherDemo before anything is done, and DomainError where what is
     in the database already gets in the way."""
     setting = _setting(backstory, demo)
-    telling, teller = Telling(), _Teller(backstory)
-
-    def go_on(steps: Iterable[Step]) -> None:
-        for block in _blocks(steps):
-            telling.commands += len(block)
-            telling.new += teller.tell(block)
-            progress(telling)
-
+    telling = Telling()
+    teller = Teller(backstory.application, backstory.log, telling, progress)
     # Nobody can name who has left or was merged, so both come last, whenever they happened.
-    go_on(entering(setting))
-    numbers = iter(range(setting.customers))
-    while together := list(islice(numbers, TOGETHER)):
-        go_on(told(setting, together))
-        telling.customers += len(together)
-    go_on(joining(setting))
-    go_on(leaving(setting))
+    teller.tell([step] for step in entering(setting))
+    teller.tell(stories(setting, range(setting.customers)), of_customers=True)
+    teller.tell(joining(setting))
+    teller.tell([step] for step in leaving(setting))
     return setting, telling
 
 
@@ -130,7 +102,7 @@ def entering(setting: Setting) -> Iterator[Step]:
         yield Step(at, request, Caller(LOCAL))
 
 
-def joining(setting: Setting) -> Iterator[Step]:
+def joining(setting: Setting) -> Iterator[list[Step]]:
     """Duplicates that were found, merged; and some separated again. Both happen when they are
     told: what they join or undo is as it is known now."""
     for number in range(setting.customers):
@@ -140,9 +112,12 @@ def joining(setting: Setting) -> Iterator[Step]:
             continue
         by = Caller(setting.staff.manager_of(arrival.seat.department).id)
         commands = [MergeCustomer(into_id=arrival.customer_id), UnmergeCustomer()]
+        steps = []
         for command in commands if double.fate == "separated" else commands[:1]:
             key = f"demo/{setting.seed}/{number}/{command.VERB}"
-            yield Step(None, Request(command, double.customer_id, idempotency_key=key), by)
+            request = Request(command, double.customer_id, idempotency_key=key)
+            steps.append(Step(None, request, by))
+        yield steps
 
 
 def leaving(setting: Setting) -> Iterator[Step]:
@@ -157,33 +132,3 @@ def _leave(setting: Setting, member: Member, on: date) -> Step:
     key = f"demo/{setting.seed}/staff/{member.role}/left"
     request = Request(DisableUser(), member.id, Meta(occurred_at=at), idempotency_key=key)
     return Step(at, request, Caller(member.superior_id or LOCAL))
-
-
-def _blocks(steps: Iterable[Step]) -> Iterator[list[Step]]:
-    left = iter(steps)
-    while block := list(islice(left, BLOCK)):
-        yield block
-
-
-class _Teller:
-    """Makes those commands that were not made before."""
-
-    def __init__(self, backstory: Backstory) -> None:
-        self._log, self._conveyor = backstory.log, Conveyor(backstory.application)
-        self._new = 0
-
-    def tell(self, steps: list[Step]) -> int:
-        """Answers how many were new."""
-        self._new = 0
-        ids = [step.request.command_id(step.caller) for step in steps]
-        known = self._log.receipts([id for id in ids if id is not None])
-        for id, step in zip(ids, steps, strict=True):
-            if id not in known:
-                self._conveyor.put(step.request, step.caller, self._told)
-        self._conveyor.finish()
-        return self._new
-
-    def _told(self, result: Done | DomainError) -> None:
-        if isinstance(result, DomainError):
-            raise result
-        self._new += result.is_change
