@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from adapters.nonces import NONCE_BYTES, nonce
+from adapters.randomness import random_bytes
 
 KEY_BYTES = 32
+NONCE_BYTES = 12
 
 
 class Keyring:
@@ -50,8 +51,8 @@ class Keyring:
 
     def wrap(self, subject: UUID, key: bytes) -> bytes:
         """A subject's key as it is stored."""
-        once = nonce()
-        return once + self._wrap.encrypt(once, key, subject.bytes)
+        nonce = random_bytes(NONCE_BYTES)
+        return nonce + self._wrap.encrypt(nonce, key, subject.bytes)
 
     def unwrap(self, subject: UUID, wrapped: bytes) -> bytes:
         return self._wrap.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.bytes)

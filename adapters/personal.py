@@ -5,7 +5,6 @@ bound to stream, version and field so that it cannot be moved elsewhere. Destroy
 key makes every sealed value of that subject unreadable, and changes no stored byte.
 """
 
-import os
 from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -17,8 +16,8 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.keys import KEY_BYTES, Keyring
-from adapters.nonces import nonce
+from adapters.keys import KEY_BYTES, NONCE_BYTES, Keyring
+from adapters.randomness import random_bytes
 from commands.ports import EventLog, NeedsIO
 
 CACHED_SUBJECTS = 100_000
@@ -38,7 +37,7 @@ class SubjectKeys:
 
     def create(self, subject: UUID) -> tuple[AESGCM, bytes]:
         """A new key: as a cipher, and wrapped as it is stored."""
-        key = os.urandom(KEY_BYTES)
+        key = random_bytes(KEY_BYTES)
         return AESGCM(key), self._keyring.wrap(subject, key)
 
     def keep(self, ciphers: Mapping[UUID, AESGCM]) -> None:
@@ -77,9 +76,9 @@ def binding(stream: UUID, version: int, field: str) -> bytes:
 
 
 def seal(cipher: AESGCM, subject: UUID, value: Any, bound_to: bytes) -> dict[str, list[str]]:
-    once = nonce()
-    data = cipher.encrypt(once, orjson.dumps(value), bound_to)
-    return {"$p": [str(subject), b64encode(once).decode(), b64encode(data).decode()]}
+    nonce = random_bytes(NONCE_BYTES)
+    data = cipher.encrypt(nonce, orjson.dumps(value), bound_to)
+    return {"$p": [str(subject), b64encode(nonce).decode(), b64encode(data).decode()]}
 
 
 def is_sealed(value: Any) -> bool:
@@ -91,12 +90,12 @@ def unseal(keys: SubjectKeys, sealed: Mapping[str, list[str]], bound_to: bytes) 
 
     Raises Tampered where the bytes are not what was sealed for this place.
     """
-    subject, once, data = sealed["$p"]
+    subject, nonce, data = sealed["$p"]
     cipher = keys.get(UUID(subject))
     if cipher is None:
         return None
     try:
-        return orjson.loads(cipher.decrypt(b64decode(once), b64decode(data), bound_to))
+        return orjson.loads(cipher.decrypt(b64decode(nonce), b64decode(data), bound_to))
     except InvalidTag as error:
         raise Tampered(f"a sealed value of subject {subject} was changed or moved") from error
 

@@ -4,7 +4,6 @@ The same file of the same subject is stored once: a content is found by a digest
 salted with the subject, so that equal files of two subjects are not known to be equal.
 """
 
-import os
 from collections.abc import Iterator
 from hmac import compare_digest
 from uuid import UUID, uuid4
@@ -13,9 +12,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.attachments.ports import ChunkStore, Content
-from adapters.keys import Keyring
-from adapters.nonces import NONCE_BYTES
+from adapters.keys import NONCE_BYTES, Keyring
 from adapters.personal import SubjectKeys
+from adapters.randomness import random_bytes
 
 CHUNK = 512 * 1024
 """Bytes of a chunk."""
@@ -110,7 +109,7 @@ class Upload:
         self._chunks.remove(self._id)
 
     def _store(self, data: bytes) -> None:
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = random_bytes(NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, data, _place(self._id, self._count))
         self._chunks.add(self._id, self._count, nonce + sealed)
         self._count += 1
