@@ -9,8 +9,12 @@ the Chinese ones; ISO 20275 abbreviations for the others.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from aggregates.values import seen
+
+REMEMBERED = 4_096
+"""Names whose parts are remembered: a command looks at each of its own several times."""
 
 _LATIN = re.compile(
     r"(?:(?<=[\s.,()])|(?<=[^\x00-\x7f]))"  # a form is a word: Visa ends in no S.A.
@@ -54,6 +58,7 @@ def has_legal_form(name: str) -> bool:
     return _parts(name)[1] != ""
 
 
+@lru_cache(REMEMBERED)
 def names_nothing(name: str) -> bool:
     """Whether there is nothing but a legal form, punctuation and what cannot be seen."""
     spelled = _spelled(name)
@@ -69,6 +74,7 @@ def _spelled(name: str) -> str:
     return seen(folded) or folded
 
 
+@lru_cache(REMEMBERED)
 def _parts(name: str) -> tuple[str, str]:
     """The canonical name as body and legal form; a Latin form keeps a space before it."""
     folded = _spelled(name)

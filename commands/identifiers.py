@@ -3,14 +3,18 @@
 import os
 import random
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from threading import Lock
 from uuid import UUID
 
 from commands.ports import EventLog, NeedsIO
 
-BLOCK = 50
+BLOCK, LARGEST_BLOCK = 50, 1_600
 """Numbers drawn at once; those a process did not use when it ends are gaps."""
+HURRY_SECONDS = 1.0
+"""Whoever has used up a block within this time gets twice as many: each draw waits for the disk."""
 
 _random = random.Random()
 """Ids are to be unique, not secret: a system call for each would cost more than all the rest."""
@@ -27,12 +31,26 @@ def uuid7() -> UUID:
     return UUID(int=value)
 
 
+@dataclass(slots=True)
+class _Block:
+    """Numbers of one series that were drawn together."""
+
+    left: range
+    size: int
+    drawn_at: float
+
+    def next_size(self, now: float) -> int:
+        """How many to draw when these are used up."""
+        is_hurried = now - self.drawn_at < HURRY_SECONDS
+        return min(2 * self.size, LARGEST_BLOCK) if is_hurried else BLOCK
+
+
 class Numbers:
     """Hands out numbers such as ``KH-2026-000123`` from blocks. Thread-safe."""
 
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
-        self._blocks: dict[str, range] = {}
+    def __init__(self, log: EventLog, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log, self._clock = log, clock
+        self._blocks: dict[str, _Block] = {}
         self._lock = Lock()
 
     def next(self, series: str | None, today: date, *, offline: bool = False) -> str | None:
@@ -41,10 +59,15 @@ class Numbers:
             return None
         name = f"{series}-{today.year}"
         with self._lock:
-            block = self._blocks.get(name, range(0))
-            if not block:
+            block = self._blocks.get(name)
+            if block is None or not block.left:
                 if offline:
                     raise NeedsIO
-                block = self._log.next_numbers(name, BLOCK)
-            self._blocks[name] = block[1:]
-        return f"{name}-{block[0]:06}"
+                block = self._blocks[name] = self._drawn(name, block)
+            number, block.left = block.left[0], block.left[1:]
+        return f"{name}-{number:06}"
+
+    def _drawn(self, name: str, before: _Block | None) -> _Block:
+        now = self._clock()
+        size = BLOCK if before is None else before.next_size(now)
+        return _Block(self._log.next_numbers(name, size), size, now)

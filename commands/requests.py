@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -33,7 +33,13 @@ class Caller:
 
     def command_id(self, idempotency_key: str) -> UUID:
         """The id of the caller's command under a key."""
-        return uuid5(self.actor, idempotency_key)
+        return _command_id(self.actor, idempotency_key)
+
+
+@lru_cache(4_096)
+def _command_id(actor: UUID, idempotency_key: str) -> UUID:
+    """Remembered: each request is asked for its id several times on its way."""
+    return uuid5(actor, idempotency_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,9 +171,10 @@ def with_made(fields: Fields, made: Mapping[str, str]) -> Fields:
 def _referred(fields: Fields) -> Iterator[tuple[str, Reference]]:
     """Field and reference; of a field that takes several, each."""
     for name, value in fields.items():
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Reference):
-                yield name, one
+        if isinstance(value, Reference):
+            yield name, value
+        elif isinstance(value, list):
+            yield from ((name, one) for one in value if isinstance(one, Reference))
 
 
 def resolved(fields: Fields, found: Finds) -> Fields:
@@ -182,14 +183,17 @@ def resolved(fields: Fields, found: Finds) -> Fields:
     Raises Invalid naming those that were not found and may not.
     """
     named = list(_referred(fields))
+    if not named:
+        return fields
     wrong = [(n, one) for n, one in named if not one.is_optional and found.get(one) is None]
     if wrong:
         raise Invalid(*(FieldError(name, str(one)) for name, one in wrong))
     complete = dict(fields)
-    for name in dict.fromkeys(name for name, _ in named):
+    names = dict.fromkeys(name for name, _ in named)
+    for name in names:
         ids = [id for n, one in named if n == name and (id := found.get(one)) is not None]
         complete[name] = ids if isinstance(fields[name], list) else next(iter(ids), None)
-    return {n: v for n, v in complete.items() if v not in (None, []) or n not in dict(named)}
+    return {n: v for n, v in complete.items() if v not in (None, []) or n not in names}
 
 
 def dangling(fields: Fields, found: Finds) -> Iterable[FieldError]:

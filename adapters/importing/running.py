@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from adapters.importing.lanes import MOST_WAITING, Lanes
 from adapters.importing.making import Making
 from adapters.importing.plan import Plan
 from adapters.importing.reasons import Reasons
-from adapters.importing.references import References
+from adapters.importing.references import Reference, References
 from adapters.importing.report import Report
 from adapters.importing.rows import Row
 from adapters.importing.sources import Line, Source
@@ -97,11 +97,12 @@ class Import:
 
     def _take(self, drafts: list[Draft]) -> None:
         """Begin with these rows; those that name records still to come are put off."""
-        self.references.find(r for draft in drafts for r in draft.references())
+        named = [tuple(draft.references()) for draft in drafts]
+        self.references.find(chain.from_iterable(named))
         self.references.find(p.found_by for d in drafts for p in d.parts if p.found_by)
         ready = []
-        for draft in drafts:
-            if draft.lane in self._postponed_lanes or self._names_one_to_come(draft):
+        for draft, names in zip(drafts, named, strict=True):
+            if draft.lane in self._postponed_lanes or self._is_to_come(names):
                 self._postponed.append(draft)
                 if draft.lane is not None:
                     self._postponed_lanes.add(draft.lane)
@@ -120,9 +121,10 @@ class Import:
         for draft in self._postponed:
             self._row(draft)  # Refuses it, naming what was not found.
 
-    def _names_one_to_come(self, draft: Draft) -> bool:
-        missing = [r for r in draft.references() if self.references.get(r) is None]
-        return any(r.kind == self.plan.kind.KIND for r in missing)
+    def _is_to_come(self, names: Iterable[Reference]) -> bool:
+        """Whether one of these may be a record of a row further down."""
+        own = (name for name in names if name.kind == self.plan.kind.KIND)
+        return any(self.references.get(name) is None for name in own)
 
     def _row(self, draft: Draft) -> Row | None:
         try:
