@@ -1,6 +1,6 @@
 """Running an import: rows in, commands out, every row accounted for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain, islice
@@ -13,7 +13,7 @@ from adapters.importing.lanes import MOST_WAITING, Lanes
 from adapters.importing.making import Making
 from adapters.importing.plan import Plan
 from adapters.importing.reasons import Reasons
-from adapters.importing.references import Reference, References
+from adapters.importing.references import Reference, References, external, reserved
 from adapters.importing.report import Report
 from adapters.importing.rows import Row
 from adapters.importing.sources import Line, Source
@@ -117,9 +117,38 @@ class Import:
             self._take(drafts)
             self.conveyor.finish()
             if len(self._postponed) == len(drafts):
-                break
-        for draft in self._postponed:
-            self._row(draft)  # Refuses it, naming what was not found.
+                self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        """Begin with rows that can go without what is not found, or waited for others of their
+        record: first with those that name none of the rest. At last, what cannot is refused."""
+        stuck = self._postponed
+        able = [draft for draft in stuck if not self._lacks(draft)]
+        named = {one for draft in stuck for one in self._called(draft)}
+        able = [d for d in able if named.isdisjoint(self._missing(d))] or able
+        lanes = {draft.lane for draft in able} - {None}
+        lines = {draft.line.number for draft in able}
+        now = [d for d in stuck if not able or d.lane in lanes or d.line.number in lines]
+        lines = {draft.line.number for draft in now}
+        self._postponed = [draft for draft in stuck if draft.line.number not in lines]
+        self._begin([row for draft in now if (row := self._row(draft)) is not None])
+        self.conveyor.finish()
+
+    def _missing(self, draft: Draft) -> Iterator[tuple[str, str]]:
+        """What it names that is not there."""
+        names = (name for name in draft.references() if self.references.get(name) is None)
+        return ((name.scope, name.value) for name in names)
+
+    def _lacks(self, draft: Draft) -> bool:
+        """Whether it names what is not there, and cannot go without."""
+        get = self.references.get
+        return any(get(name) is None and not name.is_optional for name in draft.references())
+
+    def _called(self, draft: Draft) -> Iterator[tuple[str, str]]:
+        """How others may name the record that it enters."""
+        kind, said = self.plan.kind.KIND, draft.fields.get("external", {})
+        own = (reserved(kind, draft.fields), external(kind, **said) if "id" in said else None)
+        return ((one.scope, one.value) for one in own if one is not None)
 
     def _is_to_come(self, names: Iterable[Reference]) -> bool:
         """Whether one of these may be a record of a row further down."""
