@@ -2,9 +2,10 @@
 
 import gc
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -39,6 +40,7 @@ from adapters.postgres.views.runner import ProjectionRunner
 from adapters.seeds import seed
 from adapters.settings import Settings
 from adapters.texts import Texts
+from adapters.uploads import store as uploads
 from commands.application import Application
 from commands.policies import POLICIES
 from projections.base import Projection
@@ -103,6 +105,9 @@ class Backstory:
         self.policies = PolicyRunner(self.url, self.log, self.mapper, self.application)
         self._begin_policies()
         self.pairing = PairingRunner(self.url)
+        uploads.install(self.url)
+        self.uploaded = Event()
+        """Set whenever this process has taken a file that is to be imported."""
         seed(self.application, self.log)
 
     def _opened(self, part: C, close: Callable[[C], None]) -> C:
@@ -141,7 +146,13 @@ class Backstory:
         self._closing.enter_context(self.pairing)
         self._closing.enter_context(Collector(self.contents, self.log))
         self._closing.enter_context(Reverter(self))
+        self._closing.enter_context(self._importing())
         self.runner.wait_ready(FIRST_VIEWS_SECONDS)
+
+    def _importing(self) -> AbstractContextManager[object]:
+        from adapters.uploads.working import Worker  # with all that reads files
+
+        return Worker(self)
 
     # Policies
 

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """Most bytes of a request's body (batches: eight times as many)."""
     attachment_limit: int = Field(default=25 * 1_048_576, ge=1)
     """Most bytes of an attached file."""
+    import_limit: int = Field(default=512 * 1_048_576, ge=1)
+    """Most bytes of a file that is uploaded to be imported."""
     attachment_types: Annotated[tuple[str, ...], NoDecode] = DEFAULT
     """Media types of files that may be attached, separated by commas."""
     clamd: str | None = None

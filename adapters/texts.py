@@ -175,6 +175,8 @@ class _Language:
             given = values.get("dictionary" if name == "dictionary_code" else name)
             if given is None:
                 return None
+            if name == "said":  # A sentence already.
+                return str(given)
             if name == "kind":
                 return self.label(str(given), None)
             if name == "dictionary":

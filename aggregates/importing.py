@@ -22,6 +22,10 @@ class ImportReverted(Rejected):
     """The import was reverted, or is being reverted."""
 
 
+class ImportRuns(Rejected):
+    """The import is on its way, and was asked for otherwise."""
+
+
 class Kept(Value):
     """A record that a revert left as it was."""
 

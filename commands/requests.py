@@ -30,16 +30,18 @@ class Caller:
     on_behalf_of: UUID | None = None
     correlation_id: UUID | None = None
     """What the requests belong to that say nothing else, such as an import."""
+    scope: UUID | None = None
+    """Whose idempotency keys the caller's are; None: the actor's own."""
 
     def command_id(self, idempotency_key: str) -> UUID:
         """The id of the caller's command under a key."""
-        return _command_id(self.actor, idempotency_key)
+        return _command_id(self.scope or self.actor, idempotency_key)
 
 
 @lru_cache(4_096)
-def _command_id(actor: UUID, idempotency_key: str) -> UUID:
+def _command_id(scope: UUID, idempotency_key: str) -> UUID:
     """Remembered: each request is asked for its id several times on its way."""
-    return uuid5(actor, idempotency_key)
+    return uuid5(scope, idempotency_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.bootstrap import Backstory
 from adapters.importing.jobs import IMPORTER
-from adapters.importing.recording import BeingReverted, recorded
+from adapters.importing.recording import BeingReverted, begun, recorded
 from adapters.importing.report import Report
 from aggregates.importing import Import, ImportReverted
 from commands.importing import BeginImport, FinishImport, RevertImport
@@ -99,13 +99,14 @@ def test_a_rehearsal_leaves_no_record(service: Service, tmp_path: Path) -> None:
 def test_one_whose_revert_was_asked_for_stops(service: Service, tmp_path: Path) -> None:
     backstory: Backstory = service.backstory
     what = BeginImport.model_validate({**BEGUN.model_dump(exclude_unset=True), "digest": "a" * 64})
-    with recorded(backstory, what, IMPORTER) as record:
+    id = begun(backstory, what, IMPORTER)
+    with recorded(backstory, id, IMPORTER) as record:
         look = record.watched(lambda _: None)
         look(Report())
         service.made(f"imports/{record.id}/revert")
         with pytest.raises(BeingReverted):
             look(Report())
-    with pytest.raises(BeingReverted), recorded(backstory, what, IMPORTER):
+    with pytest.raises(BeingReverted), recorded(backstory, id, IMPORTER):
         pass
 
 

@@ -36,9 +36,10 @@ class Contents:
 
     def begin(self, subject: UUID) -> "Upload":
         """A content that is about to come. It is nobody's until it is finished."""
-        return Upload(self, self._cipher(subject), subject)
+        return Upload(self, self.cipher(subject), subject)
 
-    def _cipher(self, subject: UUID) -> AESGCM:
+    def cipher(self, subject: UUID) -> AESGCM:
+        """The subject's; a new one where it has none."""
         cipher = self._subjects.get(subject)
         if cipher is None:
             self.chunks.keep_key(subject, self._subjects.create(subject)[1])

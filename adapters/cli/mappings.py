@@ -1,30 +1,24 @@
 """``backstory mapping``: what an import would make of a file, as a mapping to be looked through."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from adapters import registry
 from adapters.cli.failures import Failure
 from adapters.cli.files import Delimiter, Encoding, Sheet, choices
 from adapters.cli.opening import Data, opened, settings
+from adapters.importing import choosing
 from adapters.importing.assigning import Column
+from adapters.importing.choosing import Hints, WrongHint
 from adapters.importing.coding import Entries, declared, entries
-from adapters.importing.detecting import Finding
-from adapters.importing.drafting import drafted
-from adapters.importing.evidence import Asking, shown
-from adapters.importing.opening import source
-from adapters.importing.plan import creating
+from adapters.importing.evidence import shown
+from adapters.importing.showing import text
 from adapters.importing.sources import Choices
-from adapters.importing.suggesting import Suggestion, sample, suggest
-from adapters.texts import Texts
-from aggregates.values import MINOR_UNITS
+from adapters.importing.suggesting import Suggestion
 
 SHOWN_VALUES = 20
-SYSTEM = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 WAYS = {
     "name": "called like the field",
     "label": "called like its label",
@@ -86,15 +80,11 @@ def suggested(
     system: str | None = None,
 ) -> Suggestion:
     """The suggestion for a file. Raises Failure, BadMapping or UnreadableFile."""
-    registry.load()
-    if currency is not None and currency not in MINOR_UNITS:
-        raise Failure(f"{currency} is no currency of ISO 4217, such as CNY")
-    if system is not None and not SYSTEM.fullmatch(system):
-        raise Failure(f"{system!r} is no name of a system: small letters, digits, _ . and -")
-    creating(kind)
-    file = source(path, said)
-    asking = Asking(_entries(data), settings(data).zone, Finding(file), currency, system)
-    return suggest(kind, file.header, sample(file), asking, Texts(), said, custom)
+    hints = Hints(said, custom, currency, system)
+    try:
+        return choosing.suggested(kind, path, hints, lambda: _entries(data), settings(data).zone)
+    except WrongHint as error:
+        raise Failure(str(error)) from None
 
 
 def _entries(data: Path | None) -> Entries:
@@ -136,12 +126,9 @@ def _column(column: Column) -> Iterator[str]:
 
 def write(suggestion: Suggestion, out: Path) -> None:
     """Write the mapping, with what is open at its head. Raises Failure where a file is there."""
-    left_out = [shown(c.cells.name) for c in suggestion.columns if c.field is None]
-    remarks = [f"To decide: {one}" for one in suggestion.to_decide]
-    remarks += [f"Not imported: {name or '(no name)'}" for name in left_out]
     try:
         with out.open("x", encoding="utf-8") as file:
-            file.write(drafted(suggestion.mapping, remarks))
+            file.write(text(suggestion))
     except FileExistsError:
         raise Failure(f"{out} is there already; name another file, or take it away") from None
     except OSError as error:

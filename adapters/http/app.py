@@ -15,6 +15,7 @@ from adapters.http import (
     feed,
     health,
     history,
+    imports,
     openapi,
     policies,
     reads,
@@ -29,7 +30,7 @@ from adapters.http.shortcut import ShortCut
 
 PARTS = (
     *(health, commands, attaching, batches, upserts, history, timeline, whole),
-    *(feed, policies, exports, contents, reads, search),
+    *(imports, feed, policies, exports, contents, reads, search),
 )
 DESCRIPTION = """
 A CRM whose record is its event log. Commands go in as `POST /v1/{aggregates}/{verb}`; lists,

@@ -11,8 +11,11 @@ from adapters.http.context import Context
 from commands.base import Command, remote_commands
 from commands.requests import Receipt
 
+IDEMPOTENCY_KEY = openapi.header(
+    "Idempotency-Key", "Makes a repeated request answer the first receipt."
+)
 _HEADERS = [
-    openapi.header("Idempotency-Key", "Makes a repeated request answer the first receipt."),
+    IDEMPOTENCY_KEY,
     openapi.header("Prefer", "`return=representation` adds the record as it is now."),
 ]
 _IF_MATCH = openapi.header("If-Match", "The version seen, as a quoted ETag.", r'^("\d{1,9}"|\*)$')

@@ -11,6 +11,7 @@ from fastapi import Request
 from adapters.bootstrap import READ_CONNECTIONS, Backstory
 from adapters.http.auth import Authentication, caller_or_none
 from adapters.http.problems import Problems
+from adapters.uploads.uploads import Uploads
 from commands.requests import Caller
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ class Context:
         self.pool = backstory.pool
         self.contents = backstory.contents
         self.scanner = backstory.scanner
+        self.uploads = Uploads(backstory)
         self.tracked = backstory.tracked
         self.wait_until = backstory.wait_until
         self.status = backstory.status

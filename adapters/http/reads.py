@@ -17,6 +17,8 @@ from queries.base import QUERIES, Query
 _log = logging.getLogger(__name__)
 
 
+ELSEWHERE = frozenset({"imports"})
+"""Tables whose single records another part answers, with more than the row."""
 _UUID = {"type": "string", "format": "uuid"}
 _CUSTOM = (
     "Custom fields are filtered as `custom.CODE`, with the same operators as texts; numbers are"
@@ -35,7 +37,8 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
             _add_list(routes, reads, projection, row, home)
             if "external" in projection.row.fields:
                 _add_by_external(routes, reads, projection, row, home)
-            _add_one(routes, reads, projection, row, home)
+            if projection.table not in ELSEWHERE:
+                _add_one(routes, reads, projection, row, home)
 
     async def now(table: str, id: UUID) -> dict[str, Any] | None:
         try:

@@ -8,7 +8,7 @@ from vobject.base import ContentLine, getLogicalLines, textLineToContentLine
 
 from adapters.importing.dialects import DEFAULT
 from adapters.importing.encodings import Encoding
-from adapters.importing.sources import Form, Line
+from adapters.importing.sources import Form, Line, Watched
 
 HEADER = (
     *("name", "family_name", "given_name", "phone", "mobile", "other_phones", "email"),
@@ -29,14 +29,19 @@ class CardFile:
 
     def __init__(self, path: Path, encoding: Encoding, delimiter: str | None = None) -> None:
         self.path, self.encoding, self.delimiter = path, encoding, delimiter or DEFAULT
-        self.header = list(HEADER)
+        self.header, self._watched = list(HEADER), Watched()
 
     @property
     def form(self) -> Form:
         return Form("vCard", self.encoding.codec, str(self.encoding), self.encoding.by)
 
+    @property
+    def share(self) -> float:
+        return self._watched.share
+
     def __iter__(self) -> Iterator[Line]:
         with self.path.open(encoding=self.encoding.codec) as file:
+            self._watched.watch(file)
             for number, lines, problem in _cards(enumerate(file, start=1)):
                 yield _row(number, lines, problem)
 

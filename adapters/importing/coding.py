@@ -4,18 +4,20 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
 
-from adapters.bootstrap import Backstory
 from adapters.importing.headings import form, synonyms
 from adapters.postgres.reads.asof import NOW
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
 from adapters.seeds import LOCAL, dictionaries
 from projections.base import Projection, Row
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Backstory
 
 TABLE = "dictionary_entries"
 MOST_ENTRIES = 1_000
@@ -47,7 +49,7 @@ def declared() -> Entries:
     }
 
 
-def entries(backstory: Backstory) -> Entries:
+def entries(backstory: "Backstory") -> Entries:
     """Those in use now: what the view knows of them, and what the log has told since."""
     projection: Projection[Any] = Projection.registry[TABLE]
     rows: dict[UUID, Row | None] = {}
@@ -69,7 +71,7 @@ def entries(backstory: Backstory) -> Entries:
     return found
 
 
-def _settled(backstory: Backstory) -> int:
+def _settled(backstory: "Backstory") -> int:
     """The head, once it has come to what this process has just entered."""
     with backstory.pool.connection() as connection:
         [(last,)] = connection.execute("SELECT coalesce(max(position), 0) FROM backstory.events")
@@ -77,7 +79,7 @@ def _settled(backstory: Backstory) -> int:
     return backstory.log.head().position
 
 
-def _viewed(backstory: Backstory, projection: Projection[Any]) -> dict[UUID, Row]:
+def _viewed(backstory: "Backstory", projection: Projection[Any]) -> dict[UUID, Row]:
     reader = RowReader(backstory.pool, backstory.timezone)
     wish = reader.wish(projection.row, [], limit=MOST_ENTRIES)
     return {row.id: row for row in reader.page(projection.row, Scope(LOCAL), NOW, wish).rows}

@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from adapters import registry
-from adapters.bootstrap import Backstory
 from adapters.importing import mapping
 from adapters.importing.detecting import Detected, Finding
 from adapters.importing.mapping import BadMapping, Mapping
 from adapters.importing.opening import source
 from adapters.importing.parts import WholePlan
 from adapters.importing.plan import Plan, creating
-from adapters.importing.recording import Recorded, described, recorded
+from adapters.importing.recording import Recorded, begun, described, recorded
 from adapters.importing.rehearsal import Rehearsal
 from adapters.importing.report import Report, discard_refusals, write_refusals
 from adapters.importing.running import Import, OnDuplicate
@@ -22,7 +22,11 @@ from adapters.importing.sources import FOUND_OUT, Choices, Source
 from adapters.mapper import Mapper
 from adapters.seeds import LOCAL
 from commands.application import Application
+from commands.importing import BeginImport
 from commands.requests import IMPORT, Caller
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Backstory
 
 IMPORTER = Caller(LOCAL, origin=IMPORT)
 
@@ -41,6 +45,10 @@ class Job:
     caller: Caller = IMPORTER
     choices: Choices = FOUND_OUT
     """What is said of the file; it outweighs what the mapping says."""
+    name: str | None = None
+    """What the file is called; None: like its path."""
+    import_id: UUID | None = None
+    """The import that was begun for it; None: it is begun when it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,8 @@ def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
     creating(job.kind)
     given = mapping.load(job.mapping) if isinstance(job.mapping, Path) else job.mapping
     if given is not None and given.kind != job.kind:
-        raise BadMapping(f"{job.mapping} is for {given.kind}, not for {job.kind}")
+        called = job.mapping if isinstance(job.mapping, Path) else "the mapping"
+        raise BadMapping(f"{called} is for {given.kind}, not for {job.kind}")
     said = FOUND_OUT if given is None else given.choices
     file = source(job.path, job.choices.over(said))
     chosen = given or mapping.by_name(job.kind, file.header)
@@ -71,7 +80,7 @@ def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
 
 
 def run(
-    backstory: Backstory,
+    backstory: "Backstory",
     prepared: PreparedJob,
     progress: Callable[[Report], None] = lambda _: None,
 ) -> tuple[Report, Path | None]:
@@ -83,12 +92,25 @@ def run(
     job, file = prepared.job, prepared.file
     if job.is_rehearsal:
         return _rehearsal(backstory, prepared).run(file, progress), None
-    with recorded(backstory, described(job.path, job.kind, prepared.mapping), job.caller) as record:
+    id = job.import_id or begun(backstory, identified(prepared), job.caller)
+    with recorded(backstory, id, job.caller) as record:
         return _in_earnest(backstory, prepared, record, progress)
 
 
+def identified(prepared: PreparedJob) -> BeginImport:
+    """What the job's import is known by."""
+    job = prepared.job
+    return described(job.path, job.kind, prepared.mapping, job.name)
+
+
+def importer(actor: UUID) -> Caller:
+    """Somebody who imports. Idempotency keys are those of all imports: whoever imports a file again
+    changes nothing."""
+    return Caller(actor, origin=IMPORT, scope=LOCAL)
+
+
 def _in_earnest(
-    backstory: Backstory,
+    backstory: "Backstory",
     prepared: PreparedJob,
     record: Recorded,
     progress: Callable[[Report], None],
@@ -101,13 +123,14 @@ def _in_earnest(
     finally:
         importing.conveyor.settle()
         if importing.report.refusals:
-            refused = _refusals(importing.report, file)
+            refused = refusals(importing.report, file)
     if refused is None:
         discard_refusals(file.path)
     return importing.report, refused
 
 
-def _refusals(report: Report, file: Source) -> Path:
+def refusals(report: Report, file: Source) -> Path:
+    """The file of the refused rows, written beside the file itself."""
     return write_refusals(
         report,
         file.header,
@@ -117,7 +140,7 @@ def _refusals(report: Report, file: Source) -> Path:
     )
 
 
-def _import(backstory: Backstory, prepared: PreparedJob, id: UUID) -> Import:
+def _import(backstory: "Backstory", prepared: PreparedJob, id: UUID) -> Import:
     job, plan, keys = prepared.job, prepared.plan, backstory.keyring
     caller = replace(job.caller, correlation_id=id)
     application, log = backstory.application, backstory.log
@@ -126,7 +149,7 @@ def _import(backstory: Backstory, prepared: PreparedJob, id: UUID) -> Import:
     return importing
 
 
-def _rehearsal(backstory: Backstory, prepared: PreparedJob) -> Import:
+def _rehearsal(backstory: "Backstory", prepared: PreparedJob) -> Import:
     job, plan, keys = prepared.job, prepared.plan, backstory.keyring
     rehearsal = Rehearsal(backstory.log)
     mapper = Mapper(rehearsal, keys)

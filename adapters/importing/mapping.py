@@ -192,15 +192,25 @@ class Mapping(Conditional):
 def load(path: Path) -> Mapping:
     """The mapping in a file. Raises BadMapping."""
     try:
-        return Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return parsed(path.read_bytes(), str(path))
     except OSError as error:
         raise BadMapping(f"{path} cannot be read: {error.strerror}") from error
+
+
+def parsed(text: bytes, called: str) -> Mapping:
+    """The mapping that a TOML text holds, or a JSON text of the same shape. Raises BadMapping."""
+    try:
+        if text.lstrip().startswith(b"{"):  # No TOML begins so.
+            return Mapping.model_validate_json(text)
+        return Mapping.model_validate(tomllib.loads(text.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
-        raise BadMapping(f"{path} is not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadMapping(f"{path} is not valid TOML: {error}") from error
+        raise BadMapping(f"{called} is not UTF-8") from error
+    except RecursionError as error:
+        raise BadMapping(f"{called} is nested too deeply") from error
     except ValidationError as error:
-        raise BadMapping(f"{path}: {_said(error)}") from error
+        raise BadMapping(f"{called}: {_said(error)}") from error
+    except ValueError as error:  # Not only TOMLDecodeError: a number may have too many digits.
+        raise BadMapping(f"{called} is not valid TOML: {error}") from error
 
 
 def _said(error: ValidationError) -> str:

@@ -8,7 +8,14 @@ from typing import TextIO
 
 from adapters.importing.dialects import delimiter_of
 from adapters.importing.encodings import Encoding, encoding_of
-from adapters.importing.sources import Form, Line, UnreadableFile, require_header, width_problem
+from adapters.importing.sources import (
+    Form,
+    Line,
+    UnreadableFile,
+    Watched,
+    require_header,
+    width_problem,
+)
 
 LONGEST_CELL = 1_000_000
 """Characters; far more than any field takes. A longer cell is a quote that was never closed."""
@@ -30,7 +37,7 @@ class CsvFile:
         encoding: Encoding | str | None = None,
     ) -> None:
         """None: found out. Raises UnreadableFile."""
-        self.path = path
+        self.path, self._watched = path, Watched()
         csv.field_size_limit(LONGEST_CELL)
         try:
             if not isinstance(encoding, Encoding):
@@ -46,6 +53,7 @@ class CsvFile:
 
     def __iter__(self) -> Iterator[Line]:
         with self._opened() as file:
+            self._watched.watch(file)
             rows = self._lines(file)
             next(rows)
             for line in rows:
@@ -55,6 +63,10 @@ class CsvFile:
     def form(self) -> Form:
         codec, by = self.encoding.codec, self.encoding.by
         return Form("CSV", codec, str(self.encoding), by, self.delimiter)
+
+    @property
+    def share(self) -> float:
+        return self._watched.share
 
     def _opened(self) -> TextIO:
         return self.path.open(encoding=self.encoding.codec, newline="")

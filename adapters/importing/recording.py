@@ -1,14 +1,14 @@
 """The record of an import: the same file, kind and mapping are the same import, until reverted."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 import psycopg
 
-from adapters.bootstrap import Backstory
 from adapters.importing.mapping import Mapping
 from adapters.importing.report import OUTCOMES, Report
 from adapters.importing.reverting import lock_of
@@ -17,11 +17,13 @@ from aggregates.errors import NotFound
 from aggregates.importing import Import
 from commands.base import Command
 from commands.importing import BeginImport, FinishImport
-from commands.requests import Caller, Request
+from commands.requests import Caller, IdempotencyKeyReused, Request
+
+if TYPE_CHECKING:
+    from adapters.bootstrap import Backstory
 
 NAMESPACE = UUID("6f0d5c1e-6a53-5c02-9c5e-3a1f0f7a4b11")
 _SHARE = "SELECT pg_try_advisory_lock_shared(%s, %s)"
-_LEAVE = "SELECT pg_advisory_unlock_shared(%s, %s)"
 LOOK_SECONDS = 1.0
 """How often a running import looks whether it is to be reverted."""
 
@@ -36,7 +38,7 @@ class BeingReverted(Exception):
 class Recorded:
     """One run of an import that has a record."""
 
-    def __init__(self, backstory: Backstory, id: UUID, caller: Caller) -> None:
+    def __init__(self, backstory: "Backstory", id: UUID, caller: Caller) -> None:
         self._application, self.id, self._caller = backstory.application, id, caller
 
     def watched(self, progress: Callable[[Report], None]) -> Callable[[Report], None]:
@@ -58,34 +60,42 @@ class Recorded:
         self._application.dispatch(Request(command, self.id), self._caller)
 
 
-def described(path: Path, kind: str, mapping: Mapping) -> BeginImport:
-    """What identifies an import, of a file that is read from its beginning to its end."""
+def described(path: Path, kind: str, mapping: Mapping, name: str | None = None) -> BeginImport:
+    """What identifies an import, of a file that is read from its beginning to its end; ``name``:
+    what it is called, if not like its path."""
     with path.open("rb") as file:
         digest = file_digest(file, "sha256").hexdigest()
     rules = sha256(mapping.model_dump_json().encode()).hexdigest()
-    name = "".join(c if c.isprintable() else "?" for c in path.name).strip()[:200] or "?"
-    return BeginImport(file_name=name, digest=digest, imported=kind, mapping_digest=rules)
+    called = "".join(c if c.isprintable() else "?" for c in name or path.name).strip()[:200]
+    return BeginImport(file_name=called or "?", digest=digest, imported=kind, mapping_digest=rules)
+
+
+def begun(backstory: "Backstory", what: BeginImport, caller: Caller) -> UUID:
+    """The id of the import, begun unless it was begun before. Raises BeingReverted."""
+    said = f"{what.imported}/{what.digest}/{what.mapping_digest}"
+    id, repository = uuid5(NAMESPACE, said), backstory.application.repository
+    while True:
+        try:
+            run = repository.get(Import, id, max_age=0)
+        except NotFound:
+            request = Request(what, id, idempotency_key=f"import/{id}")
+            with suppress(IdempotencyKeyReused):  # Begun meanwhile, of a file of another name.
+                backstory.application.dispatch(request, caller)
+            return id
+        if run.is_reverting:
+            raise BeingReverted(id)
+        if not run.is_reverted:
+            return id
+        id = derived(id, "again")
 
 
 @contextmanager
-def recorded(backstory: Backstory, what: BeginImport, caller: Caller) -> Iterator[Recorded]:
-    """The import's record, begun or gone on with, for as long as it runs. Raises BeingReverted."""
-    said = f"{what.imported}/{what.digest}/{what.mapping_digest}"
-    id, repository = uuid5(NAMESPACE, said), backstory.application.repository
+def recorded(backstory: "Backstory", id: UUID, caller: Caller) -> Iterator[Recorded]:
+    """The record of an import that was begun, for as long as it runs. Raises BeingReverted."""
     with psycopg.connect(backstory.url, autocommit=True) as connection:
-        while True:
-            if connection.execute(_SHARE, lock_of(id)).fetchone() != (True,):
-                raise BeingReverted(id)
-            try:
-                run = repository.get(Import, id, max_age=0)
-            except NotFound:
-                request = Request(what, id, idempotency_key=f"import/{id}")
-                backstory.application.dispatch(request, caller)
-                break
-            if run.is_reverting:
-                raise BeingReverted(id)
-            if not run.is_reverted:
-                break
-            connection.execute(_LEAVE, lock_of(id))
-            id = derived(id, "again")
+        if connection.execute(_SHARE, lock_of(id)).fetchone() != (True,):
+            raise BeingReverted(id)
+        run = backstory.application.repository.get(Import, id, max_age=0)
+        if run.is_reverting or run.is_reverted:
+            raise BeingReverted(id)
         yield Recorded(backstory, id, caller)

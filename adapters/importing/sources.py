@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import fstat
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TextIO
 
 
 class UnreadableFile(Exception):
@@ -93,6 +94,30 @@ class Source(Protocol):
 
     @property
     def form(self) -> Form: ...
+
+    @property
+    def share(self) -> float | None:
+        """How much of it the latest iteration has read, from 0 to 1; None: nobody knows."""
+        ...
+
+
+class Watched:
+    """A text file that is being read, and how much of it was."""
+
+    def __init__(self) -> None:
+        self._file: TextIO | None = None
+        self._size = 0
+
+    def watch(self, file: TextIO) -> None:
+        self._file, self._size = file, fstat(file.fileno()).st_size
+
+    @property
+    def share(self) -> float:
+        if self._file is None:
+            return 0.0
+        if self._file.closed or not self._size:
+            return 1.0
+        return min(1.0, self._file.buffer.tell() / self._size)
 
 
 def width_problem(found: int, header: int) -> str:

@@ -27,6 +27,7 @@ class Workbook:
     def __init__(self, path: Path, sheet: str | None = None, delimiter: str | None = None) -> None:
         """``sheet``: the first, unless named. Raises UnreadableFile."""
         self.path, self.delimiter = path, delimiter or DEFAULT
+        self._last_row: int | None = None
         _require_workbook(path)
         with self._opened() as book:
             self.sheets = tuple(one.title for one in book.worksheets)
@@ -38,17 +39,25 @@ class Workbook:
         first = next(self._rows(), None)
         if first is None:
             raise UnreadableFile(f"the sheet {self.sheet!r} of {path} is empty")
-        self._header_row = first.number
+        self._header_row, self._row = first.number, 0
         self.header = require_header(path, first.cells)
 
     def __iter__(self) -> Iterator[Line]:
         for line in self._rows():
+            self._row = line.number
             if line.number != self._header_row:
                 yield self._fitted(line)
 
     @property
     def form(self) -> Form:
         return Form("workbook", sheet=self.sheet, sheets=self.sheets)
+
+    @property
+    def share(self) -> float | None:
+        """As far as what the sheet says of its size can be."""
+        if self._last_row is None or self._row > self._last_row:
+            return None
+        return self._row / self._last_row
 
     def _fitted(self, line: Line) -> Line:
         """With as many cells as the header: a sheet does not say where its rows end."""
@@ -61,6 +70,7 @@ class Workbook:
         """Rows with anything in them, without what is empty at their ends."""
         with self._opened() as book:
             sheet = book[self.sheet]
+            self._last_row = sheet.max_row
             sheet.reset_dimensions()  # What a file says of its size is not always so.
             for number, row in enumerate(sheet.iter_rows(), start=1):
                 cells = [typed(cell) for cell in row]
@@ -72,11 +82,12 @@ class Workbook:
     @contextmanager
     def _opened(self) -> Iterator[Any]:
         try:
-            book = load_workbook(self.path, read_only=True, data_only=True, keep_links=False)
-            try:
-                yield book
-            finally:
-                book.close()
+            with self.path.open("rb") as file:  # Of a path, the library believes the ending.
+                book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
+                try:
+                    yield book
+                finally:
+                    book.close()
         except (UnreadableFile, GeneratorExit):
             raise
         except OSError as error:

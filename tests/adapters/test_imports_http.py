@@ -1,0 +1,317 @@
+"""Imports over HTTP: a file goes in, runs in the background, and says what became of it."""
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import openpyxl
+import pytest
+
+from tests.importing import last
+from tests.service import Service, database, running
+
+SECONDS = 120.0
+CHINESE = "客户名称,联系人,电话,行业,来源\n"
+ENDED = ("finished", "failed", "stopped")
+
+
+@pytest.fixture(scope="module")
+def service(postgres_url: str) -> Iterator[Service]:
+    with database(postgres_url) as url, running(url, import_limit=2_000_000) as service:
+        yield service
+
+
+def post(
+    service: Service,
+    content: bytes,
+    *,
+    name: str = "客户.csv",
+    path: str = "imports",
+    key: str | None = None,
+    **fields: str,
+) -> httpx.Response:
+    files = {"file": (name, content)}
+    said = {"kind": "customers", **fields}
+    headers = {"Accept-Language": "en", **({} if key is None else {"Idempotency-Key": key})}
+    return service.client.post(f"/v1/{path}", files=files, data=said, headers=headers)
+
+
+def taken(service: Service, content: bytes, **fields: str) -> str:
+    """Where to read how far a file is that must be taken."""
+    response = post(service, content, **fields)
+    assert response.status_code == 202, response.text
+    return response.headers["Location"]
+
+
+def ended(service: Service, location: str) -> dict[str, Any]:
+    """The answer at this place once its import has ended."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        response = service.client.get(location)
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        progress = answer.get("progress", answer)
+        if progress["state"] in ENDED:
+            return answer
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
+
+
+def imported(service: Service, content: bytes, **fields: str) -> dict[str, Any]:
+    return ended(service, taken(service, content, **fields))
+
+
+def counts(progress: dict[str, Any]) -> tuple[int, ...]:
+    """Created, updated, skipped, refused."""
+    return tuple(progress[f"rows_{name}"] for name in ("created", "updated", "skipped", "refused"))
+
+
+def chinese(word: str, many: int, encoding: str = "gb18030") -> bytes:
+    rows = (f"{word}{n}号有限公司,张三,1380000{n:04},软件业,展会\n" for n in range(many))
+    return (CHINESE + "".join(rows)).encode(encoding)
+
+
+def names(service: Service, word: str) -> list[dict[str, Any]]:
+    after = last(service.backstory, with_imports=True)
+    found = service.read("customers", {"name.contains": word, "limit": 1000, "after": after})
+    items: list[dict[str, Any]] = found["items"]
+    return items
+
+
+def test_a_chinese_file_needs_no_mapping(service: Service) -> None:
+    location = taken(service, chinese("云上", 30))
+    assert location.startswith("/v1/imports/")
+    answer = ended(service, location)
+    progress = answer["progress"]
+    assert (progress["state"], counts(progress)) == ("finished", (30, 0, 0, 0))
+    assert progress["detected"]["encoding"].startswith("GB18030")
+    assert progress["detected"]["columns"][0]["samples"][0] == "云上0号有限公司"
+    rows = names(service, "云上")
+    assert len(rows) == 30
+    assert {(row["industry"], row["source"]) for row in rows} == {("software", "exhibition")}
+    shown = service.read(location.removeprefix("/v1/"), {"after": last(service.backstory)})
+    assert (shown["status"], shown["rows_created"], shown["file_name"]) == (
+        ("finished", 30, "客户.csv")
+    )
+    past = service.read(f"imports/{answer['id']}/history")["items"]
+    assert sorted(e["event"] for e in past) == ["Import.Begun", "Import.Finished"]
+
+
+def test_the_same_file_again_is_the_same_import_and_changes_nothing(service: Service) -> None:
+    content = chinese("重来", 5)
+    first = imported(service, content)
+    before = last(service.backstory)
+    again = imported(service, content)
+    assert again["id"] == first["id"]
+    assert counts(again["progress"]) == (0, 0, 5, 0)
+    assert last(service.backstory) == before
+
+
+def test_what_is_to_be_decided_is_named_with_a_mapping_to_amend(service: Service) -> None:
+    content = "客户名称,联系人,电话,行业,传真\n云山有限公司,李四,13800000001,养蜂,1\n".encode()
+    before = last(service.backstory, with_imports=True)
+    response = post(service, content)
+    problem = response.json()
+    assert (response.status_code, problem["type"]) == (422, "/problems/mapping-undecided")
+    assert {error["field"] for error in problem["errors"]} == {"mapping"}
+    assert "养蜂" in str(problem["errors"])
+    mapping = problem["mapping"]
+    mapping["fields"]["industry"] = {"column": "行业", "values": {"养蜂": "other"}}
+    assert last(service.backstory, with_imports=True) == before
+    answer = imported(service, content, mapping=json.dumps(mapping))
+    assert counts(answer["progress"]) == (1, 0, 0, 0)
+    assert names(service, "云山")[0]["industry"] == "other"
+
+
+def test_a_suggestion_is_what_would_be_imported(service: Service) -> None:
+    response = post(service, chinese("建议", 3), path="imports/suggest")
+    assert response.status_code == 200, response.text
+    suggestion = response.json()
+    assert suggestion["to_decide"] == []
+    assert suggestion["mapping"]["fields"]["name"] == {"column": "客户名称"}
+    assert [c["field"] for c in suggestion["columns"]][:2] == ["name", "primary_contact.name"]
+    answer = imported(service, chinese("建议", 3), mapping=suggestion["toml"])
+    assert counts(answer["progress"]) == (3, 0, 0, 0)
+
+
+def test_refused_rows_can_be_fetched_mended_and_posted_again(service: Service) -> None:
+    content = chinese("退回", 4, "utf-8") + "退回9号有限公司,王五,不是电话,软件业,展会\n".encode()
+    answer = imported(service, content)
+    assert counts(answer["progress"]) == (4, 0, 0, 1)
+    assert answer["progress"]["refused"]["first"][0]["line"] == 6
+    file = service.client.get(f"/v1/imports/{answer['id']}/refused.csv")
+    assert file.status_code == 200
+    assert file.headers["content-type"].startswith("text/csv")
+    assert file.text.splitlines()[0] == "line,reason,客户名称,联系人,电话,行业,来源"
+    mended = imported(service, file.text.replace("不是电话", "13900000000").encode())
+    assert counts(mended["progress"]) == (1, 0, 0, 0)
+    assert service.client.get(f"/v1/imports/{mended['id']}/refused.csv").status_code == 404
+
+
+def test_a_dry_run_gives_the_verdicts_and_stores_nothing(service: Service) -> None:
+    before = last(service.backstory, with_imports=True)
+    content = chinese("预演", 20, "utf-8") + "预演99号有限公司,王五,x,软件业,展会\n".encode()
+    location = taken(service, content, dry_run="true")
+    assert location.startswith("/v1/imports/rehearsals/")
+    answer = ended(service, location)
+    assert (answer["state"], counts(answer)) == ("finished", (20, 0, 0, 1))
+    assert last(service.backstory, with_imports=True) == before
+    refused = service.client.get(f"{location}/refused.csv")
+    assert "预演99号有限公司" in refused.text
+    id = location.rpartition("/")[2]
+    assert service.client.get(f"/v1/imports/{id}").status_code == 404
+    assert counts(imported(service, content)["progress"]) == (20, 0, 0, 1)
+
+
+def test_a_workbook_is_taken(service: Service) -> None:
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    book.active.title = "客户"
+    for row in (
+        CHINESE.strip().split(","),
+        ["表格有限公司", "张三", "13800000001", "零售", "网站"],
+    ):
+        book.active.append(row)
+    book.save(file)
+    answer = imported(service, file.getvalue(), name="客户.xlsx", sheet="客户")
+    assert counts(answer["progress"]) == (1, 0, 0, 0)
+    assert answer["progress"]["detected"]["sheet"] == "客户"
+
+
+def refusal(response: httpx.Response) -> dict[str, str]:
+    """Field → message, of a request that is not valid."""
+    assert response.status_code == 422, response.text
+    return {error["field"]: error["message"] for error in response.json()["errors"]}
+
+
+MAPPING = """kind = "customers"
+[fields]
+name = "客户名称"
+"""
+WINGED = """kind = "customers"
+[fields]
+wings = "name"
+"""
+BINARY = bytes(range(256)) * 200
+WRONG: list[tuple[str, bytes, dict[str, str], str, str]] = [
+    ("an unknown kind", chinese("错", 1), {"kind": "spaceships"}, "kind", "cannot be imported"),
+    ("no kind", chinese("错", 1), {"kind": ""}, "kind", "required"),
+    ("an empty file", b"", {}, "file", "empty"),
+    ("blank lines only", b"\r\n\r\n", {}, "file", "is empty"),
+    ("a binary file", BINARY, {}, "file", "客户.csv"),
+    ("a picture", b"\x89PNG\r\n" + BINARY, {}, "file", "a picture"),
+    ("an archive", b"PK\x03\x04" + BINARY, {}, "file", "no sound workbook"),
+    ("another encoding", chinese("错", 3), {"encoding": "utf-8"}, "file", "UTF-8"),
+    ("no encoding", chinese("错", 3), {"encoding": "klingon"}, "file", "klingon"),
+    ("two delimiters", chinese("错", 3), {"delimiter": ";;"}, "delimiter", "one character"),
+    ("no TOML", chinese("错", 3), {"mapping": "kind = "}, "mapping", "not valid TOML"),
+    ("no JSON", chinese("错", 3), {"mapping": "{kind}"}, "mapping", "JSON"),
+    ("a deep mapping", b"name\nx", {"mapping": "a = " + "[" * 5_000}, "mapping", "nested"),
+    ("a huge number", b"name\nx", {"mapping": "a = " + "9" * 5_000}, "mapping", "TOML"),
+    ("deep JSON", b"name\nx", {"mapping": '{"a":' * 5_000}, "mapping", "JSON"),
+    ("another kind", b"name\nx", {"mapping": MAPPING, "kind": "users"}, "mapping", "customers"),
+    ("an unknown column", b"name\nx", {"mapping": MAPPING}, "mapping", "客户名称"),
+    ("an unknown field", b"name\nx", {"mapping": WINGED}, "mapping", "wings"),
+    ("other duplicates", b"name\nx", {"on_duplicate": "explode"}, "on_duplicate", "refuse"),
+    ("half a truth", b"name\nx", {"dry_run": "perhaps"}, "dry_run", "true or false"),
+    ("an unknown part", b"name\nx", {"speed": "11"}, "speed", "no such parameter"),
+    ("NUL", b"name\nx", {"encoding": "a\0b"}, "encoding", "NUL"),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "field", "said"),
+    [case[1:] for case in WRONG],
+    ids=[case[0] for case in WRONG],
+)
+def test_what_is_wrong_is_named_and_nothing_is_kept(
+    service: Service, content: bytes, fields: dict[str, str], field: str, said: str
+) -> None:
+    before = last(service.backstory, with_imports=True), kept(service)
+    found = refusal(post(service, content, **fields))
+    assert list(found) == [field]
+    assert said in found[field]
+    assert "/tmp" not in found[field]
+    assert (last(service.backstory, with_imports=True), kept(service)) == before
+
+
+def kept(service: Service) -> tuple[Any, ...]:
+    """How many uploads and contents there are."""
+    counted = "SELECT (SELECT count(*) FROM backstory.uploads), count(*) FROM backstory.contents"
+    with service.backstory.pool.connection() as connection:
+        return connection.execute(counted).fetchone() or ()
+
+
+def test_parts_that_are_missing_repeated_or_no_parts_are_named(service: Service) -> None:
+    url = "/v1/imports"
+    boundary = {"Content-Type": "multipart/form-data; boundary=b"}
+    part = '--b\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+    kind, file = part.format("kind", "", "users"), part.format("file", '; filename="f"', "login")
+
+    def sent(body: str) -> httpx.Response:
+        return service.client.post(url, content=body.encode(), headers=boundary)
+
+    assert list(refusal(sent(kind + "--b--\r\n"))) == ["file"]
+    assert list(refusal(sent(kind + kind + file + "--b--\r\n"))) == ["kind"]
+    assert list(refusal(sent(kind + file + file + "--b--\r\n"))) == ["file"]
+    assert list(refusal(sent(kind + file.replace("; filename", "; f") + "--b--\r\n"))) == ["file"]
+    assert sent(kind + file).json()["type"] == "/problems/malformed-form"
+    assert service.client.post(url, json={"kind": "users"}).status_code == 415
+
+
+def test_a_file_or_a_mapping_that_is_too_large_is_refused(service: Service) -> None:
+    response = post(service, b"name\n" + b"x\n" * 1_200_000)
+    assert (response.status_code, response.json()["limit"]) == (413, 2_000_000)
+    response = post(service, b"name\nx\n", mapping="#" * 1_100_000)
+    assert (response.status_code, response.json()["type"]) == (413, "/problems/too-large")
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\客户\\名单.csv", "名单.csv"),
+        ("a\u202egpj.csv", "a?gpj.csv"),
+        ("名" * 500, "名" * 200),
+        ('"; rm -rf.csv', '"; rm -rf.csv'),
+    ],
+)
+def test_a_file_name_names_nothing_on_disk(service: Service, given: str, shown: str) -> None:
+    content = chinese(f"名{shown[-7:-4]}", 1, "utf-8") + b"too few cells\n"
+    answer = imported(service, content, name=given)
+    assert answer["file_name"] == shown
+    header = service.client.get(f"/v1/imports/{answer['id']}/refused.csv").headers
+    assert header["content-disposition"].startswith("attachment; ")
+
+
+def test_a_file_without_rows_is_an_import_of_none(service: Service) -> None:
+    answer = imported(service, CHINESE.encode(), mapping=MAPPING)
+    assert (answer["status"] in ("running", "finished"), counts(answer["progress"])) == (
+        (True, (0, 0, 0, 0))
+    )
+
+
+def test_a_key_is_for_one_request(service: Service) -> None:
+    content = chinese("钥匙", 2)
+    first = post(service, content, key="upload-1")
+    ended(service, first.headers["Location"])
+    before = last(service.backstory, with_imports=True)
+    again = post(service, content, key="upload-1")
+    assert again.headers["Location"] == first.headers["Location"]
+    assert again.json()["progress"]["state"] == "finished"
+    other = post(service, chinese("别的", 2), key="upload-1")
+    assert other.json()["type"] == "/problems/idempotency-key-reused"
+    assert last(service.backstory, with_imports=True) == before
+    dry = [post(service, content, key="upload-2", dry_run="true") for _ in range(2)]
+    assert len({response.headers["Location"] for response in dry}) == 1
+
+
+def test_nobody_imports_without_a_key(postgres_url: str) -> None:
+    with database(postgres_url) as url, running(url, auth="on") as service:
+        id = "00000000-0000-0000-0000-000000000001"
+        for path in ("imports", "imports/suggest"):
+            assert post(service, chinese("无", 1), path=path).status_code == 401
+        for path in (f"{id}", f"{id}/refused.csv", f"rehearsals/{id}"):
+            assert service.client.get(f"/v1/imports/{path}").status_code == 401
