@@ -53,6 +53,12 @@ def import_file(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     sheet: Sheet = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Processes that enter rows; as many as processors if it is large."
+        ),
+    ] = None,
     revert: Annotated[
         UUID | None, typer.Option(help="Instead: take back what the import of this id did.")
     ] = None,
@@ -70,7 +76,7 @@ def import_file(
         raise Failure("say what the rows are, and which file they are in")
     said = choices(encoding, delimiter, sheet)
     chosen = mapping or _suggested(kind, file, said, data)
-    job = Job(kind, file, chosen, on_duplicate, is_rehearsal=dry_run, choices=said)
+    job = Job(kind, file, chosen, on_duplicate, dry_run, workers=workers, choices=said)
     prepared = prepare(job, settings(data).zone)
     print("\n".join(prepared.detected.lines()), flush=True)
     with opened(data) as backstory:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Protocol
 
 from adapters.importing.notations import (
     DateNotation,
@@ -43,6 +44,17 @@ class Detected:
     sampled: int
     """Rows from which it was found out."""
 
+    def dates(self, name: str) -> DateNotation | None:
+        """How a column's dates are written, if it holds some."""
+        return self._column(name).dates
+
+    def numbers(self, name: str) -> NumberNotation | None:
+        """How a column's numbers are written, if it holds some."""
+        return self._column(name).numbers
+
+    def _column(self, name: str) -> DetectedColumn:
+        return next(column for column in self.columns if column.name == name)
+
     def lines(self) -> Iterator[str]:
         """What a person should see of it before it is trusted."""
         yield f"{self.form}; {len(self.columns)} columns"
@@ -50,6 +62,13 @@ class Detected:
         yield from (f"  {_spoken(column)}" for column in named)
         if len(named) < len(self.columns):
             yield f"  and {len(self.columns) - len(named):,} more"
+
+
+class Notations(Protocol):
+    """Knows how the columns of a file are written."""
+
+    def dates(self, name: str) -> DateNotation | None: ...
+    def numbers(self, name: str) -> NumberNotation | None: ...
 
 
 class Finding:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.importing.detecting import Finding
+from adapters.importing.detecting import Notations
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.references import MADE, Finds, Reference, made, referring
 from adapters.importing.settling import settled
@@ -62,7 +62,7 @@ class Binding:
         columns: Columns,
         zone: ZoneInfo,
         system: str | None,
-        finding: Finding | None = None,
+        finding: Notations | None = None,
         parts: Mapping[str, str] | None = None,
     ) -> None:
         """``finding``: None where columns are read as the rules say and in no other way;

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from adapters import registry
 from adapters.importing import mapping
+from adapters.importing.crew import Crew, workers_for
 from adapters.importing.detecting import Detected, Finding
 from adapters.importing.mapping import BadMapping, Mapping
 from adapters.importing.opening import source
@@ -19,6 +20,7 @@ from adapters.importing.rehearsal import Rehearsal
 from adapters.importing.report import Report, discard_refusals, write_refusals
 from adapters.importing.running import Import, OnDuplicate
 from adapters.importing.sources import FOUND_OUT, Choices, Source
+from adapters.importing.worker import Task
 from adapters.mapper import Mapper
 from adapters.seeds import LOCAL
 from commands.application import Application
@@ -49,6 +51,9 @@ class Job:
     """What the file is called; None: like its path."""
     import_id: UUID | None = None
     """The import that was begun for it; None: it is begun when it runs."""
+    workers: int | None = 1
+    """Processes that enter rows; None: as many as its size deserves. Status histories and
+    rehearsals take one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +121,13 @@ def _in_earnest(
     progress: Callable[[Report], None],
 ) -> tuple[Report, Path | None]:
     file, importing = prepared.file, _import(backstory, prepared, record.id)
+    entering = _crew(backstory, prepared, importing, record.id)
     refused = None
     try:
-        importing.run(file, record.watched(progress))
+        entering.run(file, record.watched(progress))
         record.finish(importing.report)
     finally:
-        importing.conveyor.settle()
+        entering.settle()
         if importing.report.refusals:
             refused = refusals(importing.report, file)
     if refused is None:
@@ -147,6 +153,28 @@ def _import(backstory: "Backstory", prepared: PreparedJob, id: UUID) -> Import:
     importing = Import(plan, application, log, keys, caller, job.on_duplicate)
     importing.report.import_id = id
     return importing
+
+
+def _crew(
+    backstory: "Backstory", prepared: PreparedJob, importing: Import, id: UUID
+) -> Crew | Import:
+    """Who enters the rows: several, where that is asked for and their order is nothing to keep."""
+    job, plan = prepared.job, prepared.plan
+    workers = job.workers or workers_for(job.path)
+    if workers < 2 or plan.is_in_order:
+        return importing
+    task = Task(
+        backstory.url,
+        backstory.keyring.master,
+        backstory.timezone,
+        prepared.mapping,
+        prepared.file.header,
+        prepared.detected,
+        importing.caller,
+        job.on_duplicate,
+        id,
+    )
+    return Crew(importing, task, workers)
 
 
 def _rehearsal(backstory: "Backstory", prepared: PreparedJob) -> Import:

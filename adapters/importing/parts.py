@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from adapters.importing.detecting import Finding
+from adapters.importing.detecting import Notations
 from adapters.importing.drafts import ON_BEHALF_OF, Draft, Part
 from adapters.importing.fillers import Binding, Filler, with_made
 from adapters.importing.mapping import BadMapping, Mapping, Rule, Suspicion
@@ -28,7 +28,7 @@ class WholePlan(Plan):
         mapping: Mapping,
         header: list[str],
         zone: ZoneInfo,
-        finding: Finding | None = None,
+        finding: Notations | None = None,
     ) -> None:
         self.parts = _plans(mapping, header, zone, finding)
         super().__init__(mapping, header, zone, finding, _kinds(self.parts))
@@ -97,7 +97,7 @@ def within(name: str, error: Invalid) -> Invalid:
 
 
 def _plans(
-    mapping: Mapping, header: list[str], zone: ZoneInfo, finding: Finding | None
+    mapping: Mapping, header: list[str], zone: ZoneInfo, finding: Notations | None
 ) -> dict[str, Plan]:
     """The plans of a row's other records, each knowing those before it."""
     plans: dict[str, Plan] = {}

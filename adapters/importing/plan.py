@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ValidationError
 
 from adapters.http.problems import invalid
-from adapters.importing.detecting import Finding
+from adapters.importing.detecting import Notations
 from adapters.importing.drafts import RECORD, Draft, named
 from adapters.importing.fillers import (
     Binding,
@@ -50,7 +50,7 @@ class Plan:
         mapping: Mapping,
         header: list[str],
         zone: ZoneInfo,
-        finding: Finding | None = None,
+        finding: Notations | None = None,
         parts: Kinds | None = None,
     ) -> None:
         """``parts``: records of the same row that are made before, and the kind of each."""

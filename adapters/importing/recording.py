@@ -90,11 +90,23 @@ def begun(backstory: "Backstory", what: BeginImport, caller: Caller) -> UUID:
 
 
 @contextmanager
+def running(url: str, id: UUID) -> Iterator[None]:
+    """While this is held, nobody reverts the import. Raises BeingReverted."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        _share(connection, id)
+        yield
+
+
+def _share(connection: psycopg.Connection, id: UUID) -> None:
+    if connection.execute(_SHARE, lock_of(id)).fetchone() != (True,):
+        raise BeingReverted(id)
+
+
+@contextmanager
 def recorded(backstory: "Backstory", id: UUID, caller: Caller) -> Iterator[Recorded]:
     """The record of an import that was begun, for as long as it runs. Raises BeingReverted."""
     with psycopg.connect(backstory.url, autocommit=True) as connection:
-        if connection.execute(_SHARE, lock_of(id)).fetchone() != (True,):
-            raise BeingReverted(id)
+        _share(connection, id)
         run = backstory.application.repository.get(Import, id, max_age=0)
         if run.is_reverting or run.is_reverted:
             raise BeingReverted(id)

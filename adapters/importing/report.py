@@ -38,6 +38,16 @@ class Report:
     """The import's, by which it can be reverted; None in a rehearsal."""
     started: float = field(default_factory=monotonic)
 
+    def add(self, other: "Report") -> None:
+        """Count what became of further rows, too."""
+        self.read += other.read
+        self.incomplete += other.incomplete
+        self.outcomes.update(other.outcomes)
+        self.parts.update(other.parts)
+        self.refusals += other.refusals
+        self.dangling += other.dangling
+        self.suspicious += other.suspicious
+
     def refuse(self, line: Line, reason: str) -> None:
         self.outcomes["refused"] += 1
         self.refusals.append((line, reason))

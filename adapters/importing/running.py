@@ -16,7 +16,7 @@ from adapters.importing.reasons import Reasons
 from adapters.importing.references import Reference, References, external, reserved
 from adapters.importing.report import Report
 from adapters.importing.rows import Row
-from adapters.importing.sources import Line, Source
+from adapters.importing.sources import Line
 from aggregates.errors import DomainError, Invalid
 from commands.application import Application
 from commands.ports import EventLog, Keys, StoredReceipt
@@ -53,7 +53,9 @@ class Import:
         self._postponed_lanes: set[str] = set()
         self._latest: dict[str, datetime] = {}
 
-    def run(self, file: Source, progress: Callable[[Report], None] = lambda _: None) -> Report:
+    def run(
+        self, file: Iterable[Line], progress: Callable[[Report], None] = lambda _: None
+    ) -> Report:
         """Import every row. Raises OutcomeUnknown or Overloaded where the store fails for long;
         what was done until then is done, and running it again does the rest."""
         rows = iter(file)
@@ -66,6 +68,19 @@ class Import:
         self._take_postponed()
         progress(self.report)
         return self.report
+
+    def take(self, lines: Iterable[Line]) -> list[Line]:
+        """Import these rows and wait until that is done; answers those that name rows which are
+        not there yet, to be imported when all others are."""
+        self._take(self._drafts(lines))
+        self.conveyor.finish()
+        later, self._postponed = [draft.line for draft in self._postponed], []
+        self.report.read -= len(later)
+        return later
+
+    def settle(self) -> None:
+        """Wait for what is on its way, and tell nobody: for whoever gives up."""
+        self.conveyor.settle()
 
     def _drafts(self, lines: Iterable[Line]) -> list[Draft]:
         """What the rows say; those that cannot be read are refused."""

@@ -3,13 +3,13 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from adapters.importing.detecting import Finding
+from adapters.importing.detecting import Notations
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.targets import Target
 from aggregates.values import Money
 
 
-def settled(rule: Rule, of: Target, finding: Finding) -> Rule:
+def settled(rule: Rule, of: Target, finding: Notations) -> Rule:
     """The rule, with the format or the decimal mark of its column. Raises BadMapping where nothing
     decides between two readings."""
     if rule.column is None:
@@ -26,7 +26,7 @@ def _is_number(rule: Rule, of: Target) -> bool:
     return is_custom or of.holds(Money, Decimal, int, float)
 
 
-def _with_format(rule: Rule, column: str, finding: Finding) -> Rule:
+def _with_format(rule: Rule, column: str, finding: Notations) -> Rule:
     found = finding.dates(column)
     if found is None or (found.format is None and not found.readings):
         return rule
@@ -40,7 +40,7 @@ def _with_format(rule: Rule, column: str, finding: Finding) -> Rule:
     return rule.model_copy(update={"format": found.format})
 
 
-def _with_decimal(rule: Rule, column: str, finding: Finding) -> Rule:
+def _with_decimal(rule: Rule, column: str, finding: Notations) -> Rule:
     found = finding.numbers(column)
     if found is None or found.is_plain:
         return rule

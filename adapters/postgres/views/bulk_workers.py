@@ -1,11 +1,9 @@
 """Bulk load in several processes at once: folding is Python's work, and one Python is one core."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from multiprocessing import get_context
 
 from adapters import registry
 from adapters.keys import Keyring
@@ -14,6 +12,7 @@ from adapters.postgres.log.store import PostgresLog
 from adapters.postgres.views.bulk import Slice, load
 from adapters.postgres.views.decoding import EventReader
 from adapters.postgres.views.tables import Place, View
+from adapters.processes import end_with_parent
 from projections.base import Projection
 
 OpenReader = Callable[[], AbstractContextManager[EventReader]]
@@ -54,17 +53,10 @@ _opened: list[EventReader] = []
 
 def _begin(open_reader: OpenReader) -> None:
     """In the worker: load the registries, open the reader, and end when the parent does."""
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     registry.load()
     stack = ExitStack()
     _opened.append(stack.enter_context(open_reader()))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _load(url: str, table: str, place: Place, of: Slice, head: int) -> None:

@@ -1,0 +1,74 @@
+"""A worker: a process that enters rows of a file which another process reads."""
+
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from adapters import registry
+from adapters.importing.detecting import Detected
+from adapters.importing.mapping import Mapping
+from adapters.importing.parts import WholePlan
+from adapters.importing.recording import running
+from adapters.importing.report import Report
+from adapters.importing.running import Import, OnDuplicate
+from adapters.importing.sources import Line
+from adapters.keys import Keyring
+from adapters.mapper import Mapper
+from adapters.postgres.log.store import PostgresLog
+from adapters.processes import end_with_parent
+from commands.application import Application
+from commands.requests import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker has to know; can be sent to another process."""
+
+    url: str
+    master: bytes
+    zone: ZoneInfo
+    mapping: Mapping
+    header: list[str]
+    detected: Detected
+    caller: Caller
+    on_duplicate: OnDuplicate
+    import_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of some rows."""
+
+    report: Report
+    later: list[Line]
+    """Rows that name others which are not there yet; the report leaves them out."""
+
+
+_working: list[Import] = []
+_open = ExitStack()
+"""For as long as the process lives."""
+
+
+def begin(task: Task) -> None:
+    """In the worker, once: be ready for rows. An interrupt is for the parent to act upon."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    registry.load()
+    _open.enter_context(running(task.url, task.import_id))
+    log = _open.enter_context(PostgresLog(task.url, connections=1))
+    keys = Keyring(task.master)
+    application = Application(log, Mapper(log, keys), keys, task.zone)
+    _open.callback(application.close)
+    plan = WholePlan(task.mapping, task.header, task.zone, task.detected)
+    _working.append(Import(plan, application, log, keys, task.caller, task.on_duplicate))
+
+
+def take(lines: list[Line]) -> Taken:
+    """In the worker: enter these rows and wait until they are. Raises OutcomeUnknown or
+    Overloaded."""
+    [work] = _working
+    work.report = Report()
+    later = work.take(lines)
+    return Taken(work.report, later)

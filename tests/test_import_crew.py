@@ -1,0 +1,216 @@
+"""Several processes enter one file as one would have: the same verdicts, the same records."""
+
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from adapters.bootstrap import Backstory
+from adapters.importing import jobs
+from commands.ports import OutcomeUnknown
+from tests.importing import (
+    SECRET,
+    counts,
+    events,
+    imported,
+    last,
+    opened,
+    read_csv,
+    rows,
+    write_csv,
+)
+from tests.killing import SECONDS, wall
+
+MAPPING = """
+kind = "customers"
+external = { system = "old", id = "code" }
+occurred_at = "since"
+[fields]
+name = "name"
+industry = "industry"
+source = { constant = "referral" }
+parent_id = { column = "parent", by = "external", missing = "note" }
+"primary_contact.name" = "contact"
+"primary_contact.phone" = "phone"
+"""
+DEALS = """
+kind = "opportunities"
+external = { system = "old", id = "deal" }
+[[also]]
+name = "maker"
+kind = "customers"
+fields.name = "maker"
+[[also]]
+kind = "customers"
+fields.name = "company"
+[fields]
+title = "deal"
+customer_id = { made = "customers" }
+"""
+HEADER = ["code", "name", "industry", "parent", "contact", "phone", "since"]
+ROWS = 3_000
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+WRITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'backstory writer'
+"""
+
+
+def customer(number: int, **other: str) -> list[str]:
+    row = {
+        "code": f"K{number}",
+        "name": f"青山第{number}机械有限公司",
+        "industry": "manufacturing",
+        "parent": "",
+        "contact": "王强",
+        "phone": "13800138000",
+        "since": "2024-03-01",
+    }
+    return [{**row, **other}[name] for name in HEADER]
+
+
+def in_the_way(number: int) -> list[list[str]]:
+    """Rows of which the order decides, as near to each other as rows can be."""
+    return [
+        customer(number, name=f"白云{number}有限公司"),
+        customer(number + 1, name=f"白云{number}"),  # Short for the one above.
+        customer(number + 2, name=f"红河{number}"),
+        customer(number + 3, name=f"红河{number}有限公司"),  # Comes too late to be in the way.
+        customer(number + 4, name=f"长江{number}有限公司"),
+        customer(number + 5, name=f"长江{number} 有限责任公司"),  # The same name.
+        customer(number + 6),
+        customer(number + 6, contact="李娜"),  # The same external id, and says otherwise.
+        customer(number + 7, parent=f"K{number + 9}"),  # Names one further down.
+        customer(number + 8, industry="neverland"),
+        customer(number + 9),
+        customer(number + 7, name=""),
+    ]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Customers, and now and then some that are in each other's way."""
+    (tmp_path / "m.toml").write_text(MAPPING, encoding="utf-8")
+    lines: list[list[str]] = []
+    while len(lines) < ROWS:
+        number = 1_000_000 + len(lines)
+        lines += in_the_way(number) if len(lines) % 5 == 0 else [customer(number)]
+    return write_csv(tmp_path / "customers.csv", [HEADER, *lines])
+
+
+def content(backstory: Backstory) -> Counter[tuple[Any, ...]]:
+    """What the log says of customers and contacts, records called by their external ids."""
+    names: dict[Any, str] = {}
+    said: Counter[tuple[Any, ...]] = Counter()
+    found = events(backstory)
+    for event in found:
+        if event.TOPIC == "Customer.Registered":
+            names[event.envelope.stream_id] = str(getattr(event, "external", None))
+    for event in found:
+        of, envelope = event.envelope.customer_id, event.envelope
+        if of in names:
+            payload = event.model_dump(exclude_unset=True, exclude={"number", "customer_id"})
+            parent = payload.pop("parent_id", None)
+            key = (names[of], envelope.version, event.TOPIC, str(payload), names.get(parent))
+            said[*key, envelope.occurred_at, envelope.origin, envelope.actor] += 1
+    return said
+
+
+def refusals(file: Path) -> list[tuple[str, str]]:
+    """Line and reason, without the ids that are new in each log."""
+    refused = read_csv(file.with_name(file.name + ".refused.csv"))
+    return [(row["line"], ID.sub("…", row["reason"])) for row in refused]
+
+
+def test_verdicts_and_records_are_the_same_as_of_one_process(
+    database_url: str, module_database_url: str, file: Path
+) -> None:
+    mapping = file.parent / "m.toml"
+    with opened(database_url) as several, opened(module_database_url) as one:
+        theirs = imported(several, "customers", file, mapping, workers=3)
+        refused = refusals(file)
+        own = imported(one, "customers", file, mapping)
+        assert counts(theirs) == counts(own)
+        assert refused == refusals(file)
+        assert len(refused) > ROWS // 20
+        assert content(several) == content(one)
+        assert set(content(several).values()) == {1}
+        again = imported(several, "customers", file, mapping, workers=3)
+        assert again.outcomes["created"] == again.outcomes["updated"] == 0
+
+
+def test_a_worker_that_is_killed_ends_the_run_and_the_next_one_does_the_rest(
+    database_url: str, file: Path
+) -> None:
+    def kill(_: object) -> None:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+
+    given = jobs.Job("customers", file, file.parent / "m.toml", workers=2)
+    with opened(database_url) as backstory:
+        prepared = jobs.prepare(given, backstory.timezone)
+        with pytest.raises(OutcomeUnknown, match="a process that entered rows has ended"):
+            jobs.run(backstory, prepared, kill)
+        report = imported(backstory, "customers", file, file.parent / "m.toml", workers=2)
+        assert report.read == sum(counts(report)) == ROWS
+        assert set(content(backstory).values()) == {1}
+
+
+def test_workers_end_with_who_began_them_and_the_log_is_as_unbroken(
+    database_url: str, module_database_url: str, file: Path
+) -> None:
+    arguments = ["import", "customers", str(file), "--mapping", str(file.parent / "m.toml")]
+    environment = {"BACKSTORY_DATABASE_URL": database_url, "BACKSTORY_SECRET": SECRET}
+    with opened(database_url) as backstory:
+        begun = last(backstory)
+    with (
+        wall(database_url, begun + ROWS) as end,
+        subprocess.Popen(
+            [sys.executable, "-m", "adapters.cli", *arguments, "--workers", "2"],
+            env={**os.environ, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        ) as process,
+    ):
+        end.kill(process, lost=True)
+    wait_for_nobody(database_url)
+    with opened(database_url) as broken, opened(module_database_url) as unbroken:
+        imported(broken, "customers", file, file.parent / "m.toml", workers=2)
+        imported(unbroken, "customers", file, file.parent / "m.toml")
+        assert content(broken) == content(unbroken)
+
+
+def wait_for_nobody(url: str) -> None:
+    """Until nobody can store anything any more."""
+    deadline = time.monotonic() + SECONDS
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(WRITING).fetchone() != (0,):
+            assert time.monotonic() < deadline, "workers outlive who began them"
+            time.sleep(0.05)
+
+
+def test_records_that_many_rows_speak_of_are_entered_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "m.toml").write_text(DEALS, encoding="utf-8")
+    names = [f"青山第{n}机械有限公司" for n in range(40)]
+    deals = [[str(n), names[n * n % 37], names[n % 40]] for n in range(2_000)]
+    file = write_csv(tmp_path / "deals.csv", [["deal", "company", "maker"], *deals])
+    with opened(database_url) as backstory:
+        report = imported(backstory, "opportunities", file, tmp_path / "m.toml", workers=3)
+        assert counts(report) == (len(deals), 0, 0, 0)
+        assert report.parts == {"customers": len(names)}
+        companies = {id: row.name for id, row in rows(backstory, "customers").items()}
+        found = {
+            row.external.id: companies[row.customer_id]
+            for row in rows(backstory, "opportunities").values()
+        }
+        assert found == {deal: company for deal, company, _ in deals}
