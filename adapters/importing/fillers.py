@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,8 @@ class Filler:
     rule: Rule
     read: Read | None
     """From a text to a value or a reference; None: the text is the value."""
+    default: Any = None
+    """The value of an empty cell."""
 
     def value(self, cells: Cells) -> Any:
         """The field's value; None where the row has none. Raises Invalid."""
@@ -46,7 +49,7 @@ class Filler:
         if self.rule.trim:
             text = text.strip()
         if not text:
-            return self.rule.default
+            return self.default
         stands_for = self.rule.values.get(text, text)
         if self.read is None or not isinstance(stands_for, str):
             return stands_for
@@ -80,11 +83,30 @@ class Binding:
             one = self._made(of, rule.made)
             return Filler(of.path, [one] if of.is_several else one, None, rule, None)
         if rule.constant is not None:
-            return Filler(of.path, rule.constant, None, rule, None)
-        text = self.columns.text(rule)
+            return Filler(of.path, self._said(of, rule, rule.constant), None, rule, None)
+        text, default = self.columns.text(rule), self._said(of, rule, rule.default)
+        for stands_for in rule.values.values():
+            if not isinstance(stands_for, str):
+                self._said(of, rule, stands_for)
         if self._finding is not None:
             rule = settled(rule, of, self._finding)
-        return Filler(of.path, None, text, rule, self._read(of, rule))
+        return Filler(of.path, None, text, rule, self._read(of, rule), default)
+
+    def _said(self, of: Target, rule: Rule, given: Any) -> Any:
+        """The value that the mapping itself gives: a text is read as that of a cell, a date or
+        time as 2026-03-01. Raises BadMapping where it cannot be the field's."""
+        read = self._read(of, rule.model_copy(update={"format": None}))
+        try:
+            if of.holds(date, datetime) and given is not None:
+                given = str(given)  # A number is no moment, though some count seconds by it.
+            value = read(given) if read is not None and isinstance(given, str) else given
+            if given is not None and not _holds_references(value):
+                TypeAdapter(of.annotation).validate_python(value)
+        except ValidationError as error:
+            raise BadMapping(f"{of.name} cannot be {given!r}: {error.errors()[0]['msg']}") from None
+        except ValueError as error:
+            raise BadMapping(f"{of.name} cannot be {given!r}: {error}") from None
+        return value
 
     def _made(self, of: Target, name: str) -> Reference:
         kind = self._parts.get(name)
@@ -111,6 +133,12 @@ class Binding:
             return lambda text: _code(text, code.dictionary)
         reader = of.reader(rule, self._zone)
         return None if reader is str else reader
+
+
+def _holds_references(value: Any) -> bool:
+    return any(
+        isinstance(one, Reference) for one in (value if isinstance(value, list) else [value])
+    )
 
 
 def _code(text: str, dictionary: str) -> str:

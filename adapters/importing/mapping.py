@@ -1,7 +1,10 @@
 """Mapping files (TOML): which column fills which field of which command."""
 
 import tomllib
+from collections.abc import Iterable
+from datetime import date, time
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -14,11 +17,22 @@ class BadMapping(Exception):
     """The mapping is wrong, by itself or for this file; the message says where."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What was probably meant, to be added to what is wrong."""
+    close = get_close_matches(name, known, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Scalar = str | int | float | bool
+def _spelt(value: Any) -> Any:
+    """A date or time that is written without quotes is the text that it is."""
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+Scalar = Annotated[str | int | float | bool, BeforeValidator(_spelt)]
 
 
 class Rule(_Part):

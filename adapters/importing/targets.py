@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import BaseModel
 
-from adapters.importing.mapping import BadMapping, Rule
+from adapters.importing.mapping import BadMapping, Rule, nearest
 from adapters.importing.notations import plain
 from aggregates.base import markers
 from aggregates.values import Money, Ref
@@ -96,8 +96,8 @@ def target(command: type[BaseModel], name: str) -> Target:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return _custom(command, path, depth, model)
         if part not in model.model_fields:
-            known = ", ".join(model.model_fields)
-            raise BadMapping(f"{_called(command)} has no field {name!r}; there are: {known}")
+            known, meant = ", ".join(model.model_fields), nearest(part, model.model_fields)
+            raise BadMapping(f"{_called(command)} has no field {name!r}{meant}; there are: {known}")
         annotation = model.model_fields[part].rebuild_annotation()
         model = _model_in(annotation) or annotation
     return Target(path, annotation)

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable, Sequence
 
 from adapters.exporting.formulas import original
-from adapters.importing.mapping import BadMapping, Rule
+from adapters.importing.mapping import BadMapping, Rule, nearest
 
 Cells = Sequence[str]
 Text = Callable[[Cells], str]
 """What a rule takes out of a row; "" where the row has nothing to give. Raises ValueError."""
 
+MOST_NAMED = 50
+"""Columns that are named where another is not there."""
 _PLACE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
 
 
@@ -42,8 +44,11 @@ class Columns:
         try:
             return self._header.index(name)
         except ValueError:
-            known = ", ".join(self._header)
-            raise BadMapping(f"the file has no column {name!r}; it has: {known}") from None
+            more = ", …" if len(self._header) > MOST_NAMED else ""
+            known, meant = ", ".join(self._header[:MOST_NAMED]), nearest(name, self._header)
+            raise BadMapping(
+                f"the file has no column {name!r}{meant}; it has: {known}{more}"
+            ) from None
 
     def text(self, rule: Rule) -> Text:
         """How a row's text is taken by this rule. Not for constants."""
