@@ -27,8 +27,13 @@ class Done:
     """A request that was carried out."""
 
     receipt: Receipt
-    is_change: bool
-    """Whether it recorded anything; a repeated request and one that changes nothing do not."""
+    events: int = 0
+    """How many it recorded; a repeated request and one that changes nothing record none."""
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it recorded anything."""
+        return self.events > 0
 
 
 Callback = Callable[[Done | DomainError], None]
@@ -97,7 +102,7 @@ class Conveyor:
         if not isinstance(decided, Prepared):
             done(decided)
         elif decided.is_empty:
-            done(self._dispatched(request, caller, is_change=False))
+            done(self._dispatched(request, caller, 0))
         else:
             self._fly(request, caller, done, decided)
 
@@ -129,25 +134,23 @@ class Conveyor:
             return refusal
         except (OutcomeUnknown, Overloaded):
             receipt = None
-        is_change = bool(flying.prepared.unit.events)
+        events = len(flying.prepared.unit.events)
         if receipt is None:
-            return self._dispatched(flying.request, flying.caller, is_change=is_change)
-        return Done(receipt, is_change and not receipt.is_repeated)
+            return self._dispatched(flying.request, flying.caller, events)
+        return _done(receipt, events)
 
     def _decided(self, request: Request, caller: Caller) -> Prepared | Done | DomainError:
         try:
             decided = self._application.decided(request, caller)
         except DomainError as refusal:
             return refusal
-        return decided if isinstance(decided, Prepared) else Done(decided, is_change=False)
+        return decided if isinstance(decided, Prepared) else Done(decided)
 
-    def _dispatched(
-        self, request: Request, caller: Caller, *, is_change: bool
-    ) -> Done | DomainError:
+    def _dispatched(self, request: Request, caller: Caller, events: int) -> Done | DomainError:
         for attempt in range(PATIENCE):
             try:
                 receipt = self._application.dispatch(request, caller)
-                return Done(receipt, is_change and not receipt.is_repeated)
+                return _done(receipt, events)
             except DomainError as refusal:
                 return refusal
             except (OutcomeUnknown, Overloaded):
@@ -155,6 +158,10 @@ class Conveyor:
                     raise
                 time.sleep(0.2 * 2**attempt)
         raise AssertionError("unreachable")
+
+
+def _done(receipt: Receipt, events: int) -> Done:
+    return Done(receipt, 0 if receipt.is_repeated else events)
 
 
 def _claims(prepared: Prepared) -> Iterator[Claim]:

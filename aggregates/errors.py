@@ -32,6 +32,14 @@ class DomainError(Exception):
     def __init_subclass__(cls) -> None:
         cls.code = cls.__dict__.get("code", kebab(cls.__name__))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As another process gets it: not made anew from ``args``, which are not what it took."""
+        return _refusal, (type(self), self.args), vars(self)
+
+
+def _refusal(kind: type[DomainError], args: tuple[Any, ...]) -> DomainError:
+    return kind.__new__(kind, *args)
+
 
 class FieldError:
     """One field that is wrong, and a text key or plain message saying why."""

@@ -31,7 +31,7 @@ from commands.ports import (
     Taken,
 )
 from commands.preparation import Preparation, Prepared, already_exists
-from commands.repository import Repository
+from commands.repository import REFERENCE_SECONDS, Repository
 from commands.requests import Caller, IdempotencyKeyReused, Receipt, Request
 
 ATTEMPTS = 20
@@ -55,9 +55,12 @@ class Application:
         keys: Keys,
         timezone: ZoneInfo,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        reference_seconds: float = REFERENCE_SECONDS,
     ) -> None:
+        """``reference_seconds``: how old what is known of a record may be that a request names."""
         self._log, self._codec, self._keys = log, codec, keys
-        self.repository = Repository(log, codec)
+        self.repository = Repository(log, codec, reference_seconds=reference_seconds)
         self._background = ThreadPoolExecutor(1, thread_name_prefix="snapshots")
         self.preparation = Preparation(log, codec, keys, self.repository, timezone, now)
 

@@ -11,7 +11,7 @@ from aggregates.errors import FieldError, Invalid, NotFound
 from aggregates.values import Code, CodeEntry, Ref, Referred
 from commands.base import Command, Marked
 from commands.ports import Keys, Lookups, NeedsIO
-from commands.repository import REFERENCE_SECONDS, Repository
+from commands.repository import Repository
 from commands.requests import IMPORT, Caller
 
 RETIRED = "reference-retired"
@@ -33,7 +33,7 @@ class Directory:
         Returns the reservations by which entries that are used for the first time are kept from
         deletion: they must be stored with the command's events.
         """
-        look = _Look(self, caller, 0.0 if fresh else REFERENCE_SECONDS, offline)
+        look = _Look(self, caller, self._max_age(fresh), offline)
         for marked in type(command).marked():
             for value in _values(getattr(command, marked.name)):
                 look.check(marked, value)
@@ -70,9 +70,11 @@ class Directory:
 
     def is_retired(self, dictionary: str, code: str, *, offline: bool, fresh: bool) -> bool:
         """Whether the dictionary's entry of this code is retired, or is there no more."""
-        max_age = 0.0 if fresh else REFERENCE_SECONDS
-        entry = self.entry(dictionary, code, max_age, offline)
+        entry = self.entry(dictionary, code, self._max_age(fresh), offline)
         return entry is None or entry.is_retired
+
+    def _max_age(self, fresh: bool) -> float:
+        return 0.0 if fresh else self._repository.reference_seconds
 
     def is_used(self, entry: DictionaryEntry, offline: bool) -> bool:
         """Whether some record has named the entry before."""

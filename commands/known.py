@@ -13,7 +13,7 @@ from aggregates.user import User
 from commands.base import Known
 from commands.directory import Directory
 from commands.ports import NeedsIO
-from commands.repository import REFERENCE_SECONDS, Repository
+from commands.repository import Repository
 
 A = TypeVar("A", bound=Aggregate)
 MOST_ABOVE = 1_000
@@ -35,7 +35,7 @@ class Knowledge:
     ) -> None:
         self._repository, self._number, self._directory = repository, number, directory
         self.is_import = is_import
-        self._max_age, self._offline = (0.0 if fresh else REFERENCE_SECONDS), offline
+        self._max_age, self._offline = (0.0 if fresh else repository.reference_seconds), offline
         self._fresh = fresh
 
     def get(self, kind: type[A], id: UUID) -> A:

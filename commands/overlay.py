@@ -21,6 +21,7 @@ class Overlay(Repository):
 
     def __init__(self, beneath: Repository) -> None:
         self._beneath = beneath
+        self.reference_seconds = beneath.reference_seconds
         self._changed: dict[UUID, Aggregate] = {}
         self._passed: dict[tuple[UUID, int], Aggregate] = {}
         """Each record at each version that a request of the batch left it at."""

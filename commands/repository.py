@@ -33,9 +33,15 @@ class Repository:
     """Finds aggregates. Thread-safe; hands out copies."""
 
     def __init__(
-        self, log: EventLog, codec: Codec, *, clock: Callable[[], float] = monotonic
+        self,
+        log: EventLog,
+        codec: Codec,
+        *,
+        clock: Callable[[], float] = monotonic,
+        reference_seconds: float = REFERENCE_SECONDS,
     ) -> None:
         self._log, self._codec, self._clock = log, codec, clock
+        self.reference_seconds = reference_seconds
         self._cache: OrderedDict[UUID, tuple[Aggregate, float]] = OrderedDict()
         self._lock = Lock()
 

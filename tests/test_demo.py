@@ -19,14 +19,19 @@ import psycopg
 import pytest
 
 from adapters.bootstrap import Backstory
+from adapters.cli.demo import progress_line
 from adapters.demo import names
 from adapters.demo.diary import Setting, Step
 from adapters.demo.staff import Staff
 from adapters.demo.story import stories
 from adapters.demo.teller import Telling
 from adapters.demo.telling import Demo, OtherDemo, tell
+from adapters.seeds import LOCAL
 from aggregates.company_names import canonical
+from aggregates.customer import DuplicateCustomerName
 from aggregates.values import valid_email, valid_phone
+from commands.customer import RegisterCustomer
+from commands.requests import Caller, Request
 from tests.importing import SECRET, events, last, opened, rows
 from tests.test_cli import serving
 
@@ -56,6 +61,47 @@ def story(backstory: Backstory) -> Counter[tuple[Any, ...]]:
     )
 
 
+def test_several_processes_tell_the_same_history(
+    backstory: Backstory, module_database_url: str
+) -> None:
+    wanted = replace(SMALL, seed=13)
+    _, one = tell(backstory, wanted)
+    said: list[int] = []
+    with opened(module_database_url) as other:
+        already = story(other)
+        _, several = tell(other, wanted, lambda telling: said.append(telling.commands), workers=3)
+        assert several == one
+        assert story(other) - already == story(backstory)
+        assert tell(other, wanted, workers=2)[1].new == 0
+    assert said == sorted(said)
+    assert said[-1] == several.commands
+
+
+def test_what_a_process_of_several_is_refused_is_said(backstory: Backstory) -> None:
+    said = {"name": names.company(SMALL.seed, 7).name, "industry": "energy", "source": "phone"}
+    person = {"name": "孙伟", "phone": names.mobile(99)}
+    command = RegisterCustomer.model_validate({**said, "primary_contact": person})
+    backstory.application.dispatch(Request(command), Caller(LOCAL))
+    with pytest.raises(DuplicateCustomerName):
+        tell(backstory, SMALL, workers=2)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_that_is_told_to_stop_stops(backstory: Backstory, workers: int) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(telling: Telling) -> None:
+        if telling.commands > 60:
+            raise Enough
+
+    with pytest.raises(Enough):
+        tell(backstory, SMALL, stop, workers)
+    before = last(backstory)
+    assert tell(backstory, SMALL)[1].new > 0, "it did stop"
+    assert last(backstory) > before
+
+
 def test_the_same_arguments_tell_the_same_history_once(
     backstory: Backstory, module_database_url: str
 ) -> None:
@@ -66,24 +112,36 @@ def test_the_same_arguments_tell_the_same_history_once(
     assert (again.commands, again.new) == (first.commands, 0)
     assert last(backstory) == before
     with opened(module_database_url) as other:
+        already = story(other)
         tell(other, SMALL)
-        assert story(other) == story(backstory)
+        assert story(other) - already == story(backstory)
     assert story(backstory).total() > SMALL.customers * 5
 
 
+@pytest.mark.parametrize(("workers", "seed"), [("1", 4), ("2", 14)])
 def test_one_that_was_killed_goes_on(
-    database_url: str, module_database_url: str, tmp_path: Path
+    database_url: str, module_database_url: str, tmp_path: Path, workers: str, seed: int
 ) -> None:
     said = {"BACKSTORY_DATABASE_URL": database_url, "BACKSTORY_SECRET": SECRET}
-    arguments = ("--customers", "20", "--years", "1", "--seed", "4", "--until", UNTIL.isoformat())
-    command = [sys.executable, "-m", "adapters.cli", "demo", *arguments, "--data", str(tmp_path)]
+    arguments = ("--customers", "40", "--years", "1", "--seed", str(seed), "--workers", workers)
+    command = [
+        sys.executable,
+        "-m",
+        "adapters.cli",
+        "demo",
+        *arguments,
+        "--until",
+        UNTIL.isoformat(),
+        "--data",
+        str(tmp_path),
+    ]
     process = subprocess.Popen(command, env={**os.environ, **said}, stdout=subprocess.DEVNULL)
     try:
         until_commands(database_url, 150, process)
     finally:
         process.kill()
         process.wait()
-    wanted = Demo(customers=20, years=1, seed=4, until=UNTIL)
+    wanted = Demo(customers=40, years=1, seed=seed, until=UNTIL)
     with opened(database_url) as backstory:
         before = story(backstory)
         assert before.total() > 0
@@ -222,6 +280,13 @@ def test_the_staff_grows_with_the_company_and_has_logins_of_its_own() -> None:
         for before, after in pairwise(seat.holders):
             assert before.left_on == after.entered_on
             assert seat.holder(after.entered_on) == after
+
+
+def test_it_says_how_far_it_is() -> None:
+    telling = Telling(commands=2_400, new=2_300, events=2_500, customers=50)
+    said = progress_line(Demo(customers=1_000), telling, 10.0)
+    assert said == "50 of 1,000 customers, 2,500 events, 250 events/s, 0:03:10 left"
+    assert "left" not in progress_line(Demo(), Telling(events=5), 1.0)
 
 
 def test_what_it_prints_is_true(tmp_path: Path) -> None:

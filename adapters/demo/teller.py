@@ -5,17 +5,19 @@ stored the others go on, and all share group commits.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from zoneinfo import ZoneInfo
 
 from adapters.conveyor import Conveyor, Done
 from adapters.demo.diary import Step
 from aggregates.errors import DomainError
 from commands.application import Application
-from commands.ports import EventLog
+from commands.ports import Codec, EventLog, Keys
 
 TOGETHER = 256
 """Stories that are in memory, and told side by side."""
@@ -24,6 +26,8 @@ IN_FLIGHT = 64
 of time."""
 BLOCK = 500
 """Commands looked up at once."""
+REFERENCE_SECONDS = 60.0
+"""How old what is known of a record may be that a command names: only the telling changes them."""
 Story = Iterator[Step]
 _AT_LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -36,8 +40,20 @@ class Telling:
     """Those told so far."""
     new: int = 0
     """Those of them that were not there before."""
+    events: int = 0
+    """Those that were recorded now."""
     customers: int = 0
     """Those whose whole stories were told."""
+
+
+@contextmanager
+def writing(log: EventLog, codec: Codec, keys: Keys, zone: ZoneInfo) -> Iterator[Application]:
+    """A write side for a telling, with every rule on."""
+    application = Application(log, codec, keys, zone, reference_seconds=REFERENCE_SECONDS)
+    try:
+        yield application
+    finally:
+        application.close()
 
 
 class Teller:
@@ -66,6 +82,7 @@ class Teller:
             for _ in range(IN_FLIGHT):
                 self._go_on()
             self._conveyor.finish()
+            self._progress(self._telling)
         except BaseException:
             self._conveyor.settle()
             raise
@@ -95,6 +112,7 @@ class Teller:
             raise result
         self._telling.commands += 1
         self._telling.new += result.is_change
+        self._telling.events += result.events
         self._progress(self._telling)
         self._wait(story)
         self._go_on()

@@ -9,7 +9,8 @@ from adapters.demo.arrival import Arrival, Double
 from adapters.demo.diary import CLOSES, Setting, Step
 from adapters.demo.staff import DIRECTOR, Member, Staff, demo_id
 from adapters.demo.story import stories
-from adapters.demo.teller import Teller, Telling
+from adapters.demo.teller import Teller, Telling, writing
+from adapters.demo.workers import tell_side_by_side
 from adapters.seeds import LOCAL
 from commands.base import Meta
 from commands.merge import MergeCustomer, UnmergeCustomer
@@ -34,18 +35,28 @@ class Demo:
 
 
 def tell(
-    backstory: Backstory, demo: Demo, progress: Callable[[Telling], None] = lambda _: None
+    backstory: Backstory,
+    demo: Demo,
+    progress: Callable[[Telling], None] = lambda _: None,
+    workers: int = 1,
 ) -> tuple[Setting, Telling]:
-    """Tell the history. Raises OtherDemo before anything is done, and DomainError where what is
-    in the database already gets in the way."""
+    """Tell the history, the customers' stories in so many processes (1: in this one).
+
+    Raises OtherDemo before anything is done, and DomainError where what is in the database already
+    gets in the way.
+    """
     setting = _setting(backstory, demo)
-    telling = Telling()
-    teller = Teller(backstory.application, backstory.log, telling, progress)
-    # Nobody can name who has left or was merged, so both come last, whenever they happened.
-    teller.tell([step] for step in entering(setting))
-    teller.tell(stories(setting, range(setting.customers)), of_customers=True)
-    teller.tell(joining(setting))
-    teller.tell([step] for step in leaving(setting))
+    telling, log = Telling(), backstory.log
+    with writing(log, backstory.mapper, backstory.keyring, setting.zone) as application:
+        teller = Teller(application, log, telling, progress)
+        # Nobody can name who has left or was merged, so both come last, whenever they happened.
+        teller.tell([step] for step in entering(setting))
+        if workers > 1:
+            tell_side_by_side(backstory, setting, workers, telling, progress)
+        else:
+            teller.tell(stories(setting, range(setting.customers)), of_customers=True)
+        teller.tell(joining(setting))
+        teller.tell([step] for step in leaving(setting))
     return setting, telling
 
 

@@ -94,4 +94,4 @@ class Making:
 
 
 def _there(id: UUID) -> Done:
-    return Done(Receipt(id, 0, 0, 200, is_repeated=True), is_change=False)
+    return Done(Receipt(id, 0, 0, 200, is_repeated=True))

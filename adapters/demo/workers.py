@@ -1,0 +1,109 @@
+"""Telling in several processes: deciding commands is Python's work, and one Python is one core.
+
+Customers have nothing to do with each other, so each process tells every n-th one's story with
+connections of its own. What they have told is counted in memory that they share.
+"""
+
+import gc
+import os
+from collections.abc import Callable, MutableSequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import astuple, fields
+from multiprocessing import get_context, parent_process
+from threading import Thread
+
+from adapters import registry
+from adapters.bootstrap import COLLECT_EVERY, Backstory
+from adapters.demo.diary import Setting
+from adapters.demo.story import stories
+from adapters.demo.teller import Teller, Telling, writing
+from adapters.keys import Keyring
+from adapters.mapper import Mapper
+from adapters.postgres.log.store import PostgresLog
+
+CUSTOMERS_EACH = 500
+"""So many are told sooner than another process has begun."""
+LOOK_EVERY = 0.2
+"""Seconds between two looks at how far the workers are."""
+Counts = MutableSequence[int]
+"""What each worker's ``Telling`` holds, one after the other; at the end, whether to stop."""
+
+
+class Stopped(Exception):
+    """The one who asked for it wants no more of it."""
+
+
+def worth_having(customers: int) -> int:
+    """How many processes should tell so many customers' stories here."""
+    return max(1, min(os.cpu_count() or 1, customers // CUSTOMERS_EACH))
+
+
+def tell_side_by_side(
+    backstory: Backstory,
+    setting: Setting,
+    workers: int,
+    telling: Telling,
+    progress: Callable[[Telling], None],
+) -> None:
+    """Tell all customers' stories. Raises what a worker or ``progress`` raises."""
+    begun = astuple(telling)
+    context = get_context("spawn")
+    counts: Counts = context.Array("q", len(begun) * workers + 1, lock=False)
+    given = (backstory.url, backstory.keyring.master, setting, counts)
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=given)
+    try:
+        left = {pool.submit(_tell, number, workers) for number in range(workers)}
+        while left:
+            done, left = wait(left, LOOK_EVERY)
+            for one in done:
+                one.result()
+            for n, field in enumerate(fields(Telling)):
+                setattr(telling, field.name, begun[n] + sum(counts[n : -1 : len(begun)]))
+            progress(telling)
+    finally:
+        counts[-1] = True
+        pool.shutdown()
+
+
+class _Worker:
+    """What a worker process was given."""
+
+    url: str
+    master: bytes
+    setting: Setting
+    counts: Counts
+
+
+def _begin(url: str, master: bytes, setting: Setting, counts: Counts) -> None:
+    """In the worker: end when the parent does."""
+    Thread(target=_end_with_parent, daemon=True).start()
+    _Worker.url, _Worker.master, _Worker.setting, _Worker.counts = url, master, setting, counts
+    registry.load()
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY, 20, 50)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _tell(number: int, workers: int) -> None:
+    """Tell every story whose turn it is in worker ``number`` of so many."""
+    counts, setting = _Worker.counts, _Worker.setting
+
+    def say(telling: Telling) -> None:
+        if counts[-1]:
+            raise Stopped
+        told = astuple(telling)
+        counts[number * len(told) : (number + 1) * len(told)] = told
+
+    mine = range(number, setting.customers, workers)
+    keyring = Keyring(_Worker.master)
+    with (
+        PostgresLog(_Worker.url) as log,
+        writing(log, Mapper(log, keyring), keyring, setting.zone) as application,
+    ):
+        Teller(application, log, Telling(), say).tell(stories(setting, mine), of_customers=True)
