@@ -18,7 +18,7 @@ from psycopg_pool import ConnectionPool
 from adapters import registry
 from adapters.attachments.contents import Contents
 from adapters.attachments.scanning import scanner
-from adapters.http import exports, feed, history, openapi, reads, search, timeline, whole
+from adapters.http import exports, feed, history, imports, openapi, reads, search, timeline, whole
 from adapters.http.context import Context
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
@@ -35,6 +35,7 @@ from adapters.records import Records
 from adapters.seeds import LOCAL, seed
 from adapters.settings import Settings
 from adapters.texts import Texts
+from adapters.uploads import store as uploads
 from commands.application import Application
 from commands.base import Command, Meta
 from commands.requests import Caller, Receipt, Request
@@ -59,6 +60,7 @@ class Served:
         seed(self.application, self.log)
         self.pool = enter(ConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True}))
         contents.install(url)
+        uploads.install(url)
         self.contents = Contents(
             PostgresChunks(self.pool), self.mapper.subjects, Keyring(bytes(32))
         )
@@ -126,7 +128,7 @@ def serving(parts: Served) -> Iterator[httpx.Client]:
     context = Context(parts)  # type: ignore[arg-type]
     app, schemas = FastAPI(separate_input_output_schemas=False), openapi.Schemas()
     context.problems.install(app)
-    for part in (history, timeline, whole, feed, exports, reads, search):
+    for part in (history, timeline, whole, imports, feed, exports, reads, search):
         app.include_router(part.router(context, schemas))
     openapi.install(app, schemas)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))

@@ -340,7 +340,9 @@ def test_every_read_is_in_the_document(parts: Served, client: httpx.Client) -> N
     assert {"customer", "customers", "dictionary-entry"} <= set(taken["kind"]["schema"]["enum"])
     assert {"amount", "primary_contact"} <= set(taken["field"]["schema"]["enum"])
     for path, methods in paths.items():
-        operation = methods["get"]
+        operation = methods.get("get")
+        if operation is None:  # Imports are read from here, and asked for.
+            continue
         assert operation["summary"].endswith("."), path
         assert {"200", "401", "422", "503"} <= operation["responses"].keys(), path
         places = [(p["in"], p["name"]) for p in operation["parameters"]]
