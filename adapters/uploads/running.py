@@ -105,6 +105,7 @@ class Run:
             asked.choices,
             asked.file_name,
             None if row.is_rehearsal else row.id,
+            workers=None,
         )
 
     def _require_standing(self) -> None:
