@@ -8,7 +8,7 @@ it all.
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
@@ -25,8 +25,9 @@ from commands.ports import OutcomeUnknown
 
 LARGE_BYTES = 2_000_000
 """A file from which on further processes begin sooner than one is done."""
-AHEAD = 2
-"""Batches that a worker has before it gets no more."""
+AHEAD, MOST_AHEAD = 2, 8
+"""Batches that each worker has before no more rows are read; and that one may have, whose rows no
+other may enter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,21 @@ class Crew:
         taken = worker.pool.submit(take, worker.lines)
         worker.given.append(_Batch(worker.claimed, taken))
         worker.lines, worker.claimed = [], set()
-        while len(worker.given) > AHEAD:
-            self._land(worker)
+        self._collect()
+        while self._are_busy() or len(worker.given) > MOST_AHEAD:
+            oldest = [other.given[0].taken for other in self._workers if other.given]
+            wait(oldest, return_when=FIRST_COMPLETED)
+            self._collect()
+
+    def _are_busy(self) -> bool:
+        """Whether nobody would be idle if no more rows were read for a while."""
+        return all(len(worker.given) >= AHEAD for worker in self._workers)
+
+    def _collect(self) -> None:
+        """Account for the batches that are done."""
+        for worker in self._workers:
+            while worker.given and worker.given[0].taken.done():
+                self._land(worker)
 
     def _finish(self, worker: _Worker) -> None:
         if worker.lines:
