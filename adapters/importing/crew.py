@@ -85,6 +85,8 @@ class Crew:
                 self._put(line)
             progress(self._own.report)
         for worker in self._workers:
+            self._give(worker)
+        for worker in self._workers:
             self._finish(worker)
             progress(self._own.report)
 
@@ -124,7 +126,9 @@ class Crew:
             self._finish(one)
 
     def _give(self, worker: _Worker) -> None:
-        """Send the worker the rows that were gathered for it."""
+        """Send the worker the rows that were gathered for it, if any were."""
+        if not worker.lines:
+            return
         taken = worker.pool.submit(take, worker.lines)
         worker.given.append(_Batch(worker.claimed, taken))
         worker.lines, worker.claimed = [], set()
@@ -145,8 +149,7 @@ class Crew:
                 self._land(worker)
 
     def _finish(self, worker: _Worker) -> None:
-        if worker.lines:
-            self._give(worker)
+        self._give(worker)
         while worker.given:
             self._land(worker)
 
