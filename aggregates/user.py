@@ -2,17 +2,25 @@
 
 from collections.abc import Iterable
 from typing import Annotated, Any
+from unicodedata import normalize
 from uuid import UUID
 
 from pydantic import StringConstraints
 
-from aggregates.base import Aggregate, Reservation
+from aggregates.base import Aggregate, Mark, Reservation
 from aggregates.errors import FieldError, Invalid, Rejected
 from aggregates.events import Created, Event
 from aggregates.values import ExternalId, Personal, Ref, Text, Value
 
 Login = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._@+-]{0,99}$")]
+USER_NAME = "user-name"
+"""Scope of the marks by which users are found by their names: several may have one."""
 KeyDigest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def spelling(name: str) -> str:
+    """A person's name in the form that is the same however its letters and spaces are typed."""
+    return "".join(normalize("NFKC", name).split()).casefold()
 
 
 class LoginTaken(Rejected):
@@ -101,3 +109,7 @@ class User(Aggregate):
     def reservations(self) -> Iterable[Reservation]:
         yield from super().reservations()
         yield Reservation("login", self.login, LoginTaken)
+
+    def marks(self) -> Iterable[Mark]:
+        yield from super().marks()
+        yield Mark(USER_NAME, spelling(self.name))

@@ -79,5 +79,5 @@ def named(field: str, of: Reference | str | None, found: Finds) -> UUID | None:
             raise Invalid(FieldError(field, "uuid_parsing")) from None
     id = None if of is None else found.get(of)
     if of is not None and id is None and not of.is_optional:
-        raise Invalid(FieldError(field, str(of)))
+        raise Invalid(FieldError(field, found.why_not(of)))
     return id

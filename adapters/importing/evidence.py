@@ -118,8 +118,13 @@ def _referring(of: Target, cells: Cells, asking: Asking) -> Verdict:
         if all(map(_LOGIN.fullmatch, values)):
             return Verdict(_with(rule, by="login"))
         said = f"a user is found by login, and {listed(values)} is none"
+        by_name = f'{{ column = "{shown(cells.name)}", by = "name" }}'
         how = f'{{ template = "{{{shown(cells.name)}|login}}", by = "login" }}'
-        return Verdict(None, f"{said}; {how} makes logins of names in Latin letters")
+        return Verdict(
+            None,
+            f"{said}; {by_name} finds users by their names, once they are entered, and "
+            f"{how} makes logins of names in Latin letters",
+        )
     if of.refers_to == ("Customer",) and not form(cells.name).endswith(("id", "编号", "代码")):
         return Verdict(_with(rule, by="name"))
     if asking.system is not None:

@@ -215,7 +215,7 @@ def resolved(fields: Fields, found: Finds) -> Fields:
         return fields
     wrong = [(n, one) for n, one in named if not one.is_optional and found.get(one) is None]
     if wrong:
-        raise Invalid(*(FieldError(name, str(one)) for name, one in wrong))
+        raise Invalid(*(FieldError(name, found.why_not(one)) for name, one in wrong))
     complete = dict(fields)
     names = dict.fromkeys(name for name, _ in named)
     for name in names:
@@ -228,4 +228,4 @@ def dangling(fields: Fields, found: Finds) -> Iterable[FieldError]:
     """References that may be missing, and are."""
     for name, one in _referred(fields):
         if one.is_optional and one.scope != MADE and found.get(one) is None:
-            yield FieldError(name, str(one))
+            yield FieldError(name, found.why_not(one))

@@ -7,6 +7,7 @@ from uuid import UUID
 from adapters.importing.mapping import BadMapping, Rule
 from aggregates.base import Aggregate
 from aggregates.company_names import canonical
+from aggregates.user import USER_NAME, spelling
 from commands.ports import EventLog
 
 BY: dict[tuple[str, str], tuple[str, Callable[[str], str]]] = {
@@ -14,6 +15,9 @@ BY: dict[tuple[str, str], tuple[str, Callable[[str], str]]] = {
     ("User", "login"): ("login", str),
 }
 """Kind and way of naming → the scope of its reservations, and the reserved form of a text."""
+SHARED = {("User", "name"): (USER_NAME, spelling)}
+"""The same of what several may be called: there the scope is one of marks."""
+_MARKS = frozenset(scope for scope, _ in SHARED.values())
 
 
 class Lookup(Protocol):
@@ -68,10 +72,11 @@ def _referring(kind: str, by: str, rule: Rule, system: str | None) -> Callable[[
         if of is None:
             raise BadMapping('by = "external" needs a system')
         return lambda text: external(kind, of, text)
-    if (kind, by) not in BY:
-        ways = [way for k, way in BY if k == kind]
+    known = BY | SHARED
+    if (kind, by) not in known:
+        ways = [way for k, way in known if k == kind]
         raise BadMapping(f"a {kind.lower()} is found by {', '.join([*ways, 'external', 'id'])}")
-    scope, form = BY[kind, by]
+    scope, form = known[kind, by]
     return lambda text: Reference(kind, scope, form(text), text)
 
 
@@ -100,6 +105,9 @@ class Finds(Protocol):
     """Finds the record that a reference names."""
 
     def get(self, reference: Reference) -> UUID | None: ...
+    def why_not(self, reference: Reference) -> str:
+        """Why it is not found."""
+        ...
 
 
 class References:
@@ -108,6 +116,7 @@ class References:
     def __init__(self, log: EventLog, keys: Lookup) -> None:
         self._log, self._keys = log, keys
         self._found: dict[tuple[str, str], UUID] = {}
+        self._several: dict[tuple[str, str], tuple[UUID, ...]] = {}
 
     def find(self, references: Iterable[Reference]) -> None:
         """Look up those that are not known, in one round trip."""
@@ -115,13 +124,29 @@ class References:
         unknown = {(one.scope, one.value) for one in named} - self._found.keys()
         if unknown:
             keys = {self._keys.lookup(*named): named for named in unknown}
-            holders = self._log.holders(list(keys))
+            holders = self._log.holders([key for key in keys if keys[key][0] not in _MARKS])
             self._found |= {keys[key]: holder for key, holder in holders.items()}
+            self._find_marked({key: named for key, named in keys.items() if named[0] in _MARKS})
+
+    def _find_marked(self, keys: Mapping[bytes, tuple[str, str]]) -> None:
+        """Those of which there is one; of others, remember which they may be."""
+        for key, ids in (self._log.marked(list(keys)) if keys else {}).items():
+            self._several[keys[key]] = ids
+            if len(ids) == 1:
+                self._found[keys[key]] = ids[0]
 
     def get(self, reference: Reference) -> UUID | None:
         """The record, as far as ``find`` has found it."""
         ids = (self._found.get((r.scope, r.value)) for r in (reference, *reference.others))
         return next(filter(None, ids), None)
+
+    def why_not(self, reference: Reference) -> str:
+        """That there is no such record, or that it may be one or another."""
+        ids = self._several.get((reference.scope, reference.value), ())
+        if not ids:
+            return str(reference)
+        kind = reference.kind.lower()
+        return f"which {kind} is {reference.text!r}? There are {', '.join(map(str, ids))}"
 
 
 class RowReferences:
@@ -134,3 +159,6 @@ class RowReferences:
         if reference.scope == MADE:
             return self._made.get(reference.value)
         return self._found.get(reference)
+
+    def why_not(self, reference: Reference) -> str:
+        return self._found.why_not(reference)
