@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
+from math import gcd
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_several_processes_tell_the_same_history(
 
 def test_what_a_process_of_several_is_refused_is_said(backstory: Backstory) -> None:
     said = {"name": names.company(SMALL.seed, 7).name, "industry": "energy", "source": "phone"}
-    person = {"name": "孙伟", "phone": names.mobile(99)}
+    person = {"name": "孙伟", "phone": names.mobile(1, 99)}
     command = RegisterCustomer.model_validate({**said, "primary_contact": person})
     backstory.application.dispatch(Request(command), Caller(LOCAL))
     with pytest.raises(DuplicateCustomerName):
@@ -255,21 +256,48 @@ def test_another_span_for_the_same_company_is_refused(backstory: Backstory) -> N
     assert last(backstory) == before
 
 
-def test_companies_and_people_are_many_valid_and_invented() -> None:
-    companies = [names.company(seed, n) for seed in (1, 2, 9) for n in range(7_000)]
-    assert len({canonical(company.name) for company in companies}) == len(companies)
-    million = {names.company(1, n).name for n in range(0, 1_000_000, 7)}
-    assert len(million) == len(range(0, 1_000_000, 7))
-    one = companies[0]
-    assert len({canonical(name) for name in (one.name, one.rewritten, one.subsidiary)}) == 3
-    assert names.address(one.place, 17).startswith(one.place)
+def test_companies_of_all_seeds_have_names_of_their_own() -> None:
+    ends = ((1, 0), (1, 499_000), (1, 999_000), (2, 0), (9, 500_000), (998, 0), (999, 998_000))
+    companies = [names.company(seed, at + n) for seed, at in ends for n in range(1_000)]
+    said = [name for c in companies for name in (c.name, c.rewritten, c.subsidiary)]
+    assert len({canonical(name) for name in said}) == len(said)
+    assert not any(letter.isdigit() or letter.isascii() for name in said for letter in name)
+    shares = Counter(company.industry for company in companies)
+    assert 0.15 < shares["energy"] / len(companies) < 0.23
+
+
+def test_no_two_companies_can_be_read_as_the_same_name() -> None:
+    """Each part is known by where it begins, and what any number chooses no other one does."""
+    assert {len(place) for place in names._PLACES} == {3}
+    assert {len(one) for one in (*names._FIRST, *names._SECOND)} == {1}
+    trades = [trade for trade, _ in names._TRADES]
+    assert not {trade[0] for trade in trades} & {*names._THIRD}
+    named = [trade + kind for trade in trades for kind in names._KINDS]
+    assert len({*named}) == len(named)
+    for parts in (names._PLACES, names._FIRST, names._SECOND, names._THIRD, trades):
+        assert len({*parts}) == len(parts)
+    assert gcd(names._STRIDE, names._COMPANIES) == 1
+    assert names._COMPANIES % names._HALVES == 0
+    assert names._COMPANIES >= 1_000 * 1_000_000
+
+
+def test_people_are_many_and_can_be_called_and_written_to() -> None:
     people = [names.person(n) for n in range(400)]
     assert len({person.login for person in people}) > 300
-    for number in (0, 9_999, 10_000, 123_456, 99_999_999, *range(0, names.MOBILES, 40_009)):
-        valid_phone(names.mobile(number))
-        valid_phone(names.landline(number))
-    assert len({names.mobile(n) for n in range(100_000)}) == 100_000
-    valid_email(f"{people[0].login}@example.com")
+    for number in (0, 9_999, 10_000, 123_456, 99_999_999, *range(0, names.MOBILES, 800_009)):
+        valid_phone(names.mobile(3, number))
+        valid_phone(names.landline(3, number))
+    upto = range(100_000)
+    calls = [names.mobile(seed, n) for seed in (1, 2, 3) for n in upto]
+    assert len({*calls}) == len(calls)
+    lines = [names.landline(seed, n) for seed in (1, 2, 3) for n in upto]
+    assert len({*lines}) == len(lines)
+    letters = {names.email(seed, n, "wang.wei") for seed in (1, 2, 3) for n in range(100)}
+    assert len(letters) == 300
+    for letter in letters:
+        valid_email(letter)
+    place = names.company(1, 1).place
+    assert names.address(place, 17).startswith(place)
 
 
 def test_the_staff_grows_with_the_company_and_has_logins_of_its_own() -> None:

@@ -19,8 +19,8 @@ from adapters.demo.telling import Demo, tell
 from aggregates.events import Event
 from tests.importing import events, opened, rows
 
-pytestmark = pytest.mark.timeout(480)
-"""One history is told for all tests, and a busy machine takes its time."""
+pytestmark = pytest.mark.timeout(180)
+"""One history is told for all tests, in some ten seconds; a busy machine takes its time."""
 SIZE = 300
 UNTIL = date(2024, 1, 1)
 WANTED = Demo(customers=SIZE, years=3, seed=11, until=UNTIL)

@@ -1,30 +1,30 @@
 """Invented companies, places and people, by number: the same number is always the same one."""
 
+from collections.abc import Sequence
+from math import prod
 from typing import NamedTuple
 
-# Invented places: no company here can be one that exists.
-_PLACES = (
-    *("云泽", "青岚州", "沧浦", "望川渡", "北屿州", "南棠", "东麓州", "西陵渡", "临渊", "鹭洲"),
-    *("枫桥浦", "墨湖", "澄江岭", "霁城", "九溪渡", "长亭州", "苍梧岭", "雁回州", "听涛", "月湾渡"),
-    *(
-        "栖霞浦",
-        "白鹿岭",
-        "锦屏州",
-        "清漪",
-        "柳河渡",
-        "丹枫岭",
-        "银滩浦",
-        "松原渡",
-        "碧落州",
-        "星沙渡",
-    ),
+# Invented places: no company here can be one that exists. All are of three characters, so that no
+# two of them, each with what follows, can be read as the same name.
+_LANDSCAPES = (
+    *("云泽", "青岚", "沧岚", "望川", "北屿", "南棠", "东麓", "西岫", "临渊", "鹭鸣"),
+    *("枫溪", "墨湖", "澄江", "霁云", "九溪", "长亭", "苍筠", "雁回", "听涛", "月湾"),
+    *("栖云", "白鹿", "锦鳞", "清漪", "柳河", "丹枫", "银滩", "松原", "碧落", "星沙"),
+    *("竹泉", "石笛", "桂屿", "兰皋", "霜林", "晴川", "翠屿", "疏影", "玉笙", "梅坞"),
 )
+_PLACES = tuple(landscape + end for end in "州渡岭塘" for landscape in _LANDSCAPES)
 _AREA_CODES = ("0571", "0512", "0574", "0532", "0755", "0757", "027", "028", "029", "024")
 _DISTRICTS = ("高新区", "经开区", "东湖区", "北城区", "临港区", "南岭区")
 _ROADS = ("创业路", "工业大道", "科技三路", "兴业街", "滨江路", "产业园一路", "锻造路", "启航路")
-_FIRST = "恒瑞嘉泰鼎博远信诚盛凌启翰睿铭卓朗昊景宏骏腾毅勤"
-_SECOND = "川峰越达科辰元海航图源策岳桥帆石林野澜舟工力机阳"
-_THIRD = ("", "隆", "盈", "森", "珂", "维", "栋", "熙")
+_FIRST = (
+    *"恒瑞嘉泰鼎博远信诚盛凌启翰睿铭卓朗昊景宏骏腾毅勤",
+    *"润晟锐智创德安久永兴华康普益聚弘钧晋沃耀仁荣祥庆",
+)
+_SECOND = (
+    *"川峰越达科辰元海航图源策岳桥帆石林野澜舟工力机阳",
+    *"丰成和泽拓胜迪邦洋固旭格凯雷岩江河山云星原田屹泉",
+)
+_THIRD = ("", *"隆盈珂维栋熙森鑫裕昌茂琪韬奕轩皓翔彬毓霖冠钰尧")
 _TRADES = (
     ("精密机械", "manufacturing"),
     ("新能源", "energy"),
@@ -46,7 +46,20 @@ _TRADES = (
     ("航空部件", "manufacturing"),
     ("智能装备", "software"),
     ("电梯配件", "manufacturing"),
+    ("激光设备", "manufacturing"),
+    ("风电设备", "energy"),
+    ("传动部件", "manufacturing"),
+    ("金属制品", "manufacturing"),
+    ("塑料机械", "manufacturing"),
+    ("充电设备", "energy"),
+    ("紧固件", "manufacturing"),
+    ("冷链物流", "logistics"),
+    ("纺织机械", "manufacturing"),
+    ("农业机械", "manufacturing"),
+    ("仪器仪表", "manufacturing"),
+    ("轨道交通装备", "manufacturing"),
 )
+_KINDS = ("", "科技", "实业", "技术")
 _FORMS = ("有限公司", "有限公司", "股份有限公司", "有限责任公司")
 
 
@@ -67,21 +80,36 @@ _GIVEN = _spelt(
     "海涛:haitao 玉兰:yulan 天宇:tianyu 梦洁:mengjie 国栋:guodong 婉清:wanqing 立新:lixin "
     "春梅:chunmei 永康:yongkang 秀芳:xiufang 振华:zhenhua 雪琴:xueqin 少华:shaohua "
     "美玲:meiling 德胜:desheng 红霞:hongxia 伟:wei 敏:min 磊:lei 娜:na 强:qiang 洁:jie "
-    "军:jun 颖:ying 波:bo"
+    "军:jun 颖:ying 波:bo 宇航:yuhang 嘉豪:jiahao 诗涵:shihan 一鸣:yiming 若曦:ruoxi 景行:jingxing "
+    "思齐:siqi 乐怡:leyi 晨曦:chenxi 泽宇:zeyu 慧敏:huimin 正阳:zhengyang 书瑶:shuyao "
+    "凯文:kaiwen 瑞雪:ruixue 向东:xiangdong 丽娟:lijuan 学军:xuejun 卫国:weiguo 桂英:guiying "
+    "长林:changlin 金凤:jinfeng 庆丰:qingfeng 素珍:suzhen 家辉:jiahui 冬梅:dongmei "
+    "世杰:shijie 亚楠:yanan 鹏飞:pengfei 安琪:anqi 宏伟:hongwei 月华:yuehua 成功:chenggong "
+    "淑贞:shuzhen 立群:liqun 芳:fang 涛:tao 静:jing 超:chao 鹏:peng"
 )
-_COMPANIES = len(_PLACES) * len(_FIRST) * len(_SECOND) * len(_THIRD) * len(_TRADES)
+_PARTS: tuple[Sequence[object], ...] = (_PLACES, _TRADES, _KINDS, _THIRD, _FIRST, _SECOND)
+_COMPANIES = prod(map(len, _PARTS))
+"""More than a thousand million: as many as a thousand seeds of a million customers have."""
+_EACH_SEED = 1_000_000
+_HALVES = len(_FIRST) * len(_SECOND) * len(_THIRD)
+"""How many halves of a number there are, a divisor of all."""
+_ROUNDS = 3
 _PEOPLE = len(_SURNAMES) * len(_GIVEN)
 # Coprime with the counts above: neighbouring numbers look unlike each other, and none repeats.
-_STRIDE = 1_051_409
-_STRIDE_OF_PEOPLE = 103
+_STRIDE = 699_900_059
+_STRIDE_OF_PEOPLE = 1_033
 _MOBILES = (
-    *(139, 138, 137, 136, 135, 150, 151, 152, 157, 158),
-    *(159, 182, 187, 188, 130, 131, 132, 155, 186, 189),
+    *(139, 138, 137, 136, 135, 134, 147, 150, 151, 152, 157, 158, 159, 178, 182, 183, 184, 187),
+    *(188, 198, 130, 131, 132, 145, 155, 156, 166, 175, 176, 185, 186, 133, 153, 173, 177, 180),
+    *(181, 189, 191, 199),
 )
 """Beginnings of mobile numbers."""
-_SERIAL = 100_000
-MOBILES = len(_MOBILES) * _SERIAL
+MOBILES = len(_MOBILES) * 1_000_000
 """How many mobile numbers there are."""
+_STRIDE_OF_MOBILES, _MOBILES_APART = 15_278_641, 24_721_361
+_LANDLINES = len(_AREA_CODES) * 10_000_000
+_LANDLINES_APART = 61_803_399
+"""Seeds begin so far apart: of any ten of them, the closest are as far as can be."""
 
 
 class Company(NamedTuple):
@@ -107,35 +135,52 @@ class Person(NamedTuple):
 
 
 def company(seed: int, number: int) -> Company:
-    """The company of this number; no two of the first million of a seed are the same."""
-    chosen = (number + seed * 1_000_000) * _STRIDE % _COMPANIES
-    chosen, place = divmod(chosen, len(_PLACES))
-    chosen, trade = divmod(chosen, len(_TRADES))
-    chosen, third = divmod(chosen, len(_THIRD))
-    second, first = divmod(chosen, len(_FIRST))
+    """The company of this number; a million of each seed differ, and so do those of two seeds."""
+    left = _scattered(seed * _EACH_SEED + number)
+    chosen = []
+    for part in map(len, _PARTS):
+        left, one = divmod(left, part)
+        chosen.append(one)
+    place, trade, kind, third, first, second = chosen
     what, industry = _TRADES[trade]
     brand, form = _FIRST[first] + _SECOND[second] + _THIRD[third], _FORMS[number % len(_FORMS)]
-    name = f"{_PLACES[place]}{brand}{what}{form}"
+    name = f"{_PLACES[place]}{brand}{what}{_KINDS[kind]}{form}"
     return Company(name, brand + what, industry, _PLACES[place], form)
 
 
+def _scattered(number: int) -> int:
+    """Another number below ``_COMPANIES``, of each another one; neighbours come far apart, and
+    what they are made of differs."""
+    for _ in range(_ROUNDS):
+        high, low = divmod(number * _STRIDE % _COMPANIES, _COMPANIES // _HALVES)
+        number = low * _HALVES + high
+    return number * _STRIDE % _COMPANIES
+
+
 def person(number: int) -> Person:
-    """The person of this number; the same names come back after a thousand."""
+    """The person of this number; the same names come back after some thousands."""
     given, surname = divmod(number * _STRIDE_OF_PEOPLE % _PEOPLE, len(_SURNAMES))
     name, spelt = _SURNAMES[surname], _GIVEN[given]
     return Person(name[0] + spelt[0], f"{name[1]}.{spelt[1]}")
 
 
-def mobile(number: int) -> str:
-    """A valid mobile number that looks like nobody's; as many as ``MOBILES`` differ."""
-    serial, beginning = divmod(number % MOBILES, len(_MOBILES))
-    return f"{_MOBILES[beginning]}000{serial:05}"
+def mobile(seed: int, number: int) -> str:
+    """A valid mobile number that looks like nobody's; as many of a seed as ``MOBILES`` differ."""
+    one = (seed * _MOBILES_APART + number) * _STRIDE_OF_MOBILES % MOBILES
+    serial, beginning = divmod(one, len(_MOBILES))
+    return f"{_MOBILES[beginning]}00{serial:06}"
 
 
-def landline(number: int) -> str:
+def landline(seed: int, number: int) -> str:
     """A valid number of a switchboard that looks like nobody's."""
-    code = _AREA_CODES[number % len(_AREA_CODES)]
-    return f"{code}-8{number // len(_AREA_CODES) % 10_000_000:07}"
+    one = (seed * _LANDLINES_APART + number) % _LANDLINES
+    line, code = divmod(one, len(_AREA_CODES))
+    return f"{_AREA_CODES[code]}-8{line:07}"
+
+
+def email(seed: int, number: int, login: str) -> str:
+    """An address that nobody else has, and nobody can have."""
+    return f"{login}{number}{'' if seed == 1 else f'.{seed}'}@example.com"
 
 
 def address(place: str, number: int) -> str:

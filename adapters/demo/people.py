@@ -10,10 +10,8 @@ from adapters.demo.diary import Diary
 from adapters.demo.staff import Seat
 from aggregates.base import derived
 
-PHONES_EACH = 2
-"""Mobile numbers that a customer's people use at most, but for new ones."""
-NEW_PHONES = 700_003
-"""How far new numbers are from the first ones."""
+FIRST, SECOND, SUCCESSOR, NEW, SUBSIDIARY = NUMBERS = range(5)
+"""Whose mobile number is which of a customer's."""
 LEAVES, ANOTHER, NEW_PHONE = 0.25, 0.35, 0.15
 """Shares of customers: whose first contact leaves, who have a second one, whose number changes."""
 
@@ -25,13 +23,14 @@ class People:
     diary: Diary
     customer_id: UUID
     number: int
+    """The customer's."""
     seat: Seat
     _since: list[tuple[datetime, UUID, str]] = field(default_factory=list)
 
     def begin(self, at: datetime) -> dict[str, str]:
         """The first contact's details."""
         id = derived(self.customer_id, "primary-contact")
-        details = self._person(0)
+        details = self._person(FIRST)
         self._since.append((at, id, details["name"]))
         return details
 
@@ -40,13 +39,13 @@ class People:
         (begun, first, _), chance = self._since[0], self.diary.chance
         if self.diary.happens(ANOTHER):
             at = self.diary.days_later(begun, 10, 200)
-            self._add("second", at, 1)
+            self._add("second", at, SECOND)
         if self.diary.happens(LEAVES):
             at = self.diary.days_later(begun, 120, 900)
             self._succeed(first, at)
         elif self.diary.happens(NEW_PHONE):
             at = self.diary.days_later(begun, 60, 600)
-            phone = names.mobile(self.number + NEW_PHONES)
+            phone = self.phone(NEW)
             why = chance.choice(business.PHONE_REASONS)
             by = self.seat.holder(at.date())
             self.diary.ask(at, by, "contacts/change-details", first, why, phone=phone)
@@ -57,7 +56,7 @@ class People:
 
     def _succeed(self, first: UUID, at: datetime) -> None:
         """Somebody else does the first one's work."""
-        name = self._add("successor", at, 1_000_000)
+        name = self._add("successor", at, SUCCESSOR)
         if name is None:
             return
         id = self.diary.setting.id(f"contact/{self.diary.name}/successor")
@@ -65,20 +64,28 @@ class People:
         later = self.diary.days_later(at, 1, 3)
         self.diary.ask(later, self.seat.holder(later.date()), "contacts/retire", first)
 
-    def _add(self, what: str, at: datetime, apart: int) -> str | None:
+    def _add(self, what: str, at: datetime, which: int) -> str | None:
         id = self.diary.setting.id(f"contact/{self.diary.name}/{what}")
-        details = self._person(apart)
+        details = self._person(which)
         role = self.diary.chance.choice(business.ROLES)
         fields: dict[str, Any] = {**details, "customer_id": self.customer_id, "role": role}
         by = self.seat.holder(at.date())
         return details["name"] if self.diary.ask(at, by, "contacts/add", id, **fields) else None
 
-    def _person(self, apart: int) -> dict[str, str]:
+    def phone(self, which: int) -> str:
+        """A mobile number of theirs."""
+        return names.mobile(*self._numbered(which))
+
+    def _numbered(self, which: int) -> tuple[int, int]:
+        """The seed, and a number that nobody else of it has."""
+        return self.diary.setting.seed, self.number * len(NUMBERS) + which
+
+    def _person(self, which: int) -> dict[str, str]:
         chance = self.diary.chance
         person = names.person(chance.randrange(100_000))
         return {
             "name": person.name,
-            "phone": names.mobile(self.number + apart),
-            "email": f"{person.login}{self.number % 997}@example.com",
+            "phone": self.phone(which),
+            "email": names.email(*self._numbered(which), person.login),
             "job_title": chance.choice(business.TITLES),
         }

@@ -9,7 +9,7 @@ from adapters.demo.arrival import Arrival, Double
 from adapters.demo.care import Care
 from adapters.demo.deals import Deals, Span
 from adapters.demo.diary import Diary, Setting, Step, money
-from adapters.demo.people import PHONES_EACH, People
+from adapters.demo.people import SUBSIDIARY, People
 from adapters.demo.service import Service
 from adapters.demo.staff import Seat
 
@@ -21,7 +21,6 @@ WARNING = timedelta(30)
 """Nobody who is about to leave begins to buy something so shortly before the last word."""
 BEFORE = 8
 """Days for which a later purchase is spoken about before it is made."""
-NUMBERS_EACH_SEED = 100_000
 
 
 class Story:
@@ -31,9 +30,8 @@ class Story:
         self.arrival = Arrival.of(setting, number)
         chance = Random(f"{setting.seed}/{number}")
         self.diary = Diary(setting, str(number), chance)
-        phones = (setting.seed * NUMBERS_EACH_SEED + number) * PHONES_EACH
         arrival = self.arrival
-        self.people = People(self.diary, arrival.customer_id, phones, arrival.seat)
+        self.people = People(self.diary, arrival.customer_id, number, arrival.seat)
         self.deals = Deals(self.diary, arrival, self.people)
         self._never = datetime.combine(setting.end + LONG, time.min, setting.zone)
         self.care = Care(self.diary, arrival, self.people)
@@ -72,7 +70,7 @@ class Story:
             source=self.arrival.source,
             region=company.place,
             address=names.address(company.place, chance.randrange(10_000)),
-            phone=names.landline(self.people.number),
+            phone=names.landline(self.diary.setting.seed, self.people.number),
             employees=chance.choice((35, 80, 160, 420, 900, 2600)),
             annual_revenue=money(chance.randint(5, 900) * 1_000_000),
             needs=business.ENQUIRIES[self.arrival.source].format(product=product),
@@ -191,7 +189,7 @@ class Story:
             industry=company.industry,
             source="phone",
             region=company.place,
-            phone=names.landline(self.people.number),
+            phone=names.landline(self.diary.setting.seed, self.people.number),
             owner_id=by.id,
             primary_contact=person,
         )
@@ -208,7 +206,7 @@ class Story:
         at, id = diary.days_later(known_at, 30, 200), diary.setting.id(f"subsidiary/{diary.name}")
         by, other_id = seat.holder(at.date()), self.arrival.customer_id
         person = names.person(diary.chance.randrange(100_000))
-        phone = names.mobile(self.people.number + names.MOBILES // 4)
+        phone = self.people.phone(SUBSIDIARY)
         is_told = diary.ask(
             at,
             by,
