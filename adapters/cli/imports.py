@@ -18,9 +18,10 @@ from adapters.importing import reverting
 from adapters.importing.jobs import IMPORTER, Job, prepare, run
 from adapters.importing.mapping import Mapping
 from adapters.importing.opening import source
+from adapters.importing.pace import pace
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
-from adapters.importing.sources import Choices
+from adapters.importing.sources import Choices, Source
 from adapters.importing.suggesting import is_plain
 from commands.importing import RevertImport
 from commands.requests import Request
@@ -80,7 +81,7 @@ def import_file(
     prepared = prepare(job, settings(data).zone)
     print("\n".join(prepared.detected.lines()), flush=True)
     with opened(data) as backstory:
-        report, refused = run(backstory, prepared, Progress())
+        report, refused = run(backstory, prepared, Progress(prepared.file))
     _tell(report, refused, dry_run)
     if report.refusals:
         raise typer.Exit(REFUSED)
@@ -164,7 +165,8 @@ def _refusals(report: Report) -> Iterator[str]:
 class Progress:
     """A line on stderr: rewritten in a terminal, else a new one now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Source) -> None:
+        self._file = file
         self._is_terminal = sys.stderr.isatty()
         self._pause = 0.2 if self._is_terminal else 10.0
         self._told_at = monotonic()
@@ -174,5 +176,8 @@ class Progress:
             return
         self._told_at = monotonic()
         said = f"{report.read:,} rows read, {report.outcomes['refused']:,} refused"
-        end = "\r" if self._is_terminal else "\n"
-        print(f"{said}, {report.rate:,.0f} rows/s", file=sys.stderr, end=end, flush=True)
+        line = f"{said}, {pace(report, self._file.share)}"
+        if self._is_terminal:  # What was longer there before goes.
+            print(f"\r{line}\x1b[K", file=sys.stderr, end="\r", flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)

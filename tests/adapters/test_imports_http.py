@@ -3,13 +3,23 @@
 import io
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import httpx
 import openpyxl
+import psycopg
 import pytest
 
+from adapters.importing.mapping import parsed
+from adapters.importing.sources import FOUND_OUT
+from adapters.uploads.asked import Wish
+from adapters.uploads.folders import folder
+from adapters.uploads.uploads import Uploads
+from commands.requests import Caller
 from tests.importing import last
 from tests.service import Service, database, running
 
@@ -315,3 +325,101 @@ def test_nobody_imports_without_a_key(postgres_url: str) -> None:
             assert post(service, chinese("无", 1), path=path).status_code == 401
         for path in (f"{id}", f"{id}/refused.csv", f"rehearsals/{id}"):
             assert service.client.get(f"/v1/imports/{path}").status_code == 401
+
+
+@contextmanager
+def slowed(service: Service) -> Iterator[None]:
+    """While the block runs, every customer takes the database two milliseconds to store."""
+    with psycopg.connect(service.backstory.url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION public.slowly() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER slowly BEFORE INSERT ON backstory.events FOR EACH ROW"
+            " WHEN (NEW.kind = 'Customer') EXECUTE FUNCTION public.slowly()"
+        )
+        try:
+            yield
+        finally:
+            connection.execute("DROP TRIGGER slowly ON backstory.events")
+            connection.execute("DROP FUNCTION public.slowly")
+
+
+def until(service: Service, location: str, has_come: Callable[[dict[str, Any]], bool]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while not has_come(answer := service.client.get(location).json()):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
+    return answer
+
+
+def test_one_that_runs_says_how_far_it_is_and_stops_when_it_is_reverted(service: Service) -> None:
+    many = 6_000
+    with slowed(service):
+        location = taken(service, chinese("中途", many, "utf-8"))
+        running = until(service, location, lambda a: bool(a["progress"].get("rows_read")))
+        progress = running["progress"]
+        assert (running["status"], progress["state"]) == ("running", "running")
+        assert progress["rows_created"] + progress["rows_refused"] > 0
+        assert progress["rows_per_second"] > 0
+        assert progress["seconds_left"] > 0
+        assert progress["rows_read"] < progress["rows_total"] < 3 * many
+        service.made(f"{location.removeprefix('/v1/')}/revert")
+        stopped = until(service, location, lambda a: a["progress"]["state"] != "running")
+        assert stopped["progress"]["state"] == "stopped"
+    reverted = until(service, location, lambda a: a["status"] == "reverted")
+    assert 0 < reverted["withdrawn"] < 2 * many
+    assert names(service, "中途") == []
+    again = taken(service, chinese("中途", many, "utf-8"))
+    assert again != location
+    service.made(f"{again.removeprefix('/v1/')}/revert")
+    until(service, again, lambda a: a["status"] == "reverted")
+
+
+def test_two_files_at_once_are_both_imported(service: Service) -> None:
+    places: dict[str, str] = {}
+
+    def upload(word: str) -> None:
+        places[word] = taken(service, chinese(word, 300))
+
+    threads = [Thread(target=upload, args=(word,)) for word in ("左边", "右边", "中间")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert len(set(places.values())) == 3
+    for word, location in places.items():
+        assert counts(ended(service, location)["progress"]) == (300, 0, 0, 0), word
+        assert len(names(service, word)) == 300
+
+
+def test_two_people_who_post_one_file_enter_it_once(service: Service) -> None:
+    """Its rows have no ids: only their keys say that they are the same."""
+    content = "客户名称\n两人一号有限公司\n".encode()
+    told = 'kind = "tickets"\n[fields]\nsubject = "客户名称"\n'
+    first = imported(service, content, mapping=told, kind="tickets")
+    assert counts(first["progress"]) == (1, 0, 0, 0)
+    other = service.made("users/add", {"login": "li.na", "name": "李娜"})["id"]
+    uploads = Uploads(service.backstory)
+    with folder() as place:
+        (place / "file").write_bytes(content)
+        mapping = parsed(told.encode(), "it")
+        wish = Wish("f.csv", "tickets", mapping, "refuse", False, FOUND_OUT)
+        caller = Caller(UUID(other))
+        assert str(uploads.taking.take(place / "file", wish, caller, None)) == first["id"]
+    again = ended(service, f"/v1/imports/{first['id']}")
+    assert counts(again["progress"]) == (0, 0, 1, 0)
+
+
+def test_what_waits_while_another_is_asked_for_otherwise_is_a_conflict(service: Service) -> None:
+    content = chinese("别样", 4_000, "utf-8")
+    with slowed(service):
+        location = taken(service, content)
+        other = post(service, content, on_duplicate="update")
+        same = post(service, content)
+        service.made(f"{location.removeprefix('/v1/')}/revert")
+        until(service, location, lambda a: a["progress"]["state"] == "stopped")
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/import-runs")
+    assert (same.status_code, same.headers["Location"]) == (202, location)
+    until(service, location, lambda a: a["status"] == "reverted")
