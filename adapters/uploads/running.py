@@ -75,6 +75,10 @@ class Run:
             _log.exception("import %s failed", self._row.id)
             self._end("failed", problem="something unexpected went wrong; it has been logged")
 
+    def fail(self, problem: str) -> None:
+        """Say that it came to nothing, and why."""
+        self._end("failed", problem=problem)
+
     def _import(self, place: Path) -> None:
         prepared = prepare(self._job(place / "file"), self._backstory.timezone)
         self._told = telling.begun(prepared.detected)

@@ -12,9 +12,10 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from adapters.uploads.folders import sweep
+from adapters.uploads.rehearsing import rehearse
 from adapters.uploads.running import AWAY, Run, Stopping
 from adapters.uploads.sealing import Sealing
-from adapters.uploads.store import Store, lock_of
+from adapters.uploads.store import Store, Stored, lock_of
 
 if TYPE_CHECKING:
     from adapters.bootstrap import Backstory
@@ -83,7 +84,7 @@ class Worker:
                 if connection.execute(_ALONE, lock_of(id)).fetchone() == (True,):
                     row = self._store.start(id)
                     if row is not None:
-                        Run(self._backstory, self._store, self._sealing, row, self._stopping).run()
+                        self._import(row)
                 else:
                     pause = POLL_SECONDS
         except AWAY as error:
@@ -91,10 +92,19 @@ class Worker:
             pause = RETRY_SECONDS
         except Stopping:
             pass
+        except Exception:  # Nobody waits for what a thread of the pool raises.
+            _log.exception("import %s was cut off", id)
+            pause = RETRY_SECONDS
         self._stopping.wait(pause)
         with self._guard:
             del self._running[id]
         self._wake.set()
+
+    def _import(self, row: Stored) -> None:
+        if row.is_rehearsal:
+            rehearse(self._backstory, row, self._stopping.is_set)
+        else:
+            Run(self._backstory, self._store, self._sealing, row, self._stopping).run()
 
     def __enter__(self) -> "Worker":
         self._thread.start()

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import active_children
 from threading import Thread
 from typing import Any
 from uuid import UUID
@@ -174,6 +175,16 @@ def test_a_dry_run_gives_the_verdicts_and_stores_nothing(service: Service) -> No
     id = location.rpartition("/")[2]
     assert service.client.get(f"/v1/imports/{id}").status_code == 404
     assert counts(imported(service, content)["progress"]) == (20, 0, 0, 1)
+
+
+def test_a_dry_run_that_is_killed_has_failed_and_the_service_has_not(service: Service) -> None:
+    location = taken(service, chinese("太大", 20_000, "utf-8"), dry_run="true")
+    until(service, location, lambda a: a["state"] == "running" and active_children() != [])
+    for process in active_children():
+        process.kill()
+    answer = ended(service, location)
+    assert (answer["state"], "memory" in answer["problem"]) == ("failed", True)
+    assert service.client.get("/healthz").status_code == 200
 
 
 def test_a_workbook_is_taken(service: Service) -> None:
