@@ -4,15 +4,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import pytest
 
 from adapters.importing import reverting
 from adapters.importing.jobs import IMPORTER
+from adapters.importing.keeping import sentence
 from adapters.importing.report import Report
 from adapters.importing.reverting import Reverted
+from adapters.texts import LANGUAGES, Texts
+from aggregates.importing import Kept, Why
 from commands.importing import RevertImport
 from commands.requests import Request
 from tests.importing import counts, imported, last, write_csv
@@ -42,6 +45,7 @@ title = "deal"
 customer_id = { column = "name", by = "name" }
 amount = { column = "region", currency = "CNY" }
 """
+TEXTS, WHY = Texts(), get_args(Why)
 NEW = {"id", "version", "position", "created_at", "updated_at", "number"}
 
 
@@ -80,9 +84,10 @@ class Folder:
         found = self.read(f"{plural}/by-external/{self.word}/{n}")
         return str(found["id"])
 
-    def read(self, path: str, **query: Any) -> dict[str, Any]:
+    def read(self, path: str, accept_language: str = "zh", **query: Any) -> dict[str, Any]:
         after = last(self.service.backstory, with_imports=True)
-        return self.service.read(path, {"after": after, **query})
+        query = {"after": after, **query}
+        return self.service.read(path, query, accept_language=accept_language)
 
     def views(self) -> dict[str, list[dict[str, Any]]]:
         """What lists say, without what is new in each import."""
@@ -196,6 +201,12 @@ def test_what_an_import_changed_is_what_it_was(folder: Folder) -> None:
     assert [(str(k.id), k.why, k.fields) for k in came.kept_records] == [
         (changed, "changed-since", ("region",))
     ]
+    shown = folder.read(f"imports/{update.import_id}", accept_language="zh")["kept_records"]
+    assert [one["sentence"] for one in shown] == ["此后已有他人修改：地区。"]
+    shown = folder.read(f"imports/{update.import_id}", accept_language="en")["kept_records"]
+    assert [(one["why"], one["sentence"]) for one in shown] == [
+        ("changed-since", "Others have since changed: Region.")
+    ]
     rows = {n: folder.read(f"customers/{folder.id(n)}") for n in range(3)}
     assert [rows[n]["region"] for n in range(3)] == ["华东", "西南", "华东"]
     assert rows[2]["address"] == "解放路1号"
@@ -250,3 +261,10 @@ def test_there_is_nothing_to_revert_of_what_is_no_import(service: Service) -> No
     assert service.post(f"imports/{other}/revert").status_code == 404
     assert service.post(f"imports/{UUID(int=5)}/revert").status_code == 404
     assert service.post(f"imports/{other}/finish-revert").status_code in (404, 422)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_reason_for_leaving_a_record_has_a_sentence(language: str) -> None:
+    said = {sentence(TEXTS, Kept(kind="customer", id=UUID(int=1), why=w), language) for w in WHY}
+    assert len(said) == len(WHY)
+    assert TEXTS.message("fallback", language) not in said

@@ -16,13 +16,16 @@ from adapters.cli.mappings import suggested, told
 from adapters.cli.opening import Data, opened, settings
 from adapters.importing import reverting
 from adapters.importing.jobs import IMPORTER, Job, prepare, run
+from adapters.importing.keeping import named
 from adapters.importing.mapping import Mapping
 from adapters.importing.opening import source
 from adapters.importing.pace import pace
+from adapters.importing.reasons import LANGUAGE
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
 from adapters.importing.sources import Choices, Source
 from adapters.importing.suggesting import is_plain
+from adapters.texts import Texts
 from commands.importing import RevertImport
 from commands.requests import Request
 
@@ -115,9 +118,9 @@ def _take_back(data: Path | None, id: UUID) -> None:
         f"{came.withdrawn:,} records withdrawn, {came.taken_back:,} again what they were, "
         f"{came.kept:,} left as they are"
     )
+    texts = Texts()
     for one in came.kept_records[:LISTED]:
-        fields = f" ({', '.join(one.fields)})" if one.fields else ""
-        print(f"{one.kind} {one.id}: {one.why}{fields}")
+        print(named(texts, one, LANGUAGE))
     if came.kept > LISTED:
         print(f"and {came.kept - LISTED:,} more: GET /v1/imports/{id}")
     if came.kept:

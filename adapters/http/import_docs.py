@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HOME, REHEARSALS, TABLE = "/v1/imports", "/v1/imports/rehearsals", "imports"
 _UUID = {"type": "string", "format": "uuid"}
 _TEXT, _OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
+_KEPT = {**_TEXT, "description": "Why it was left, in the language of the answer."}
 _COUNT = {"type": "integer", "minimum": 0}
 _NUMBER_OR_NULL = {"type": ["number", "null"], "minimum": 0}
 _ROWS = {
@@ -74,7 +75,11 @@ def add(routes: APIRouter, imports: "Imports", context: Context, schemas: openap
         {"type": "object", "required": ["state"], "properties": _PROGRESS},
     )
     row = parameters.row(Projection.registry[TABLE].row, schemas)
-    own = {"progress": {"anyOf": [progress, {"type": "null"}]}}
+    kept = {"type": "object", "properties": {"sentence": _KEPT}}
+    own = {
+        "progress": {"anyOf": [progress, {"type": "null"}]},
+        "kept_records": {"type": "array", "items": kept},
+    }
     run = schemas.named("ImportRun", {"allOf": [row, {"type": "object", "properties": own}]})
     _add_post(routes, imports, run, limit)
     _add_suggest(routes, imports, schemas, limit)

@@ -19,14 +19,16 @@ from adapters.http.errors import HttpProblem, Overload
 from adapters.http.import_forms import FILE, MAPPING, OF_FILE, Form, Reading
 from adapters.http.uploading import drained
 from adapters.importing.choosing import Hints, Undecided, WrongHint
+from adapters.importing.keeping import sentence
 from adapters.importing.mapping import BadMapping
 from adapters.importing.showing import columns, text
 from adapters.importing.sources import UnreadableFile
 from adapters.importing.suggesting import Suggestion
+from adapters.texts import negotiated
 from adapters.uploads.asked import Wish
 from adapters.uploads.folders import folder
 from aggregates.errors import FieldError, Invalid, NotFound
-from aggregates.importing import Import
+from aggregates.importing import Import, Kept
 from projections.base import Projection
 
 HOME, REHEARSALS = "/v1/imports", "/v1/imports/rehearsals"
@@ -71,7 +73,11 @@ class Imports:
         row = orjson.loads(bytes(answered.body))
         is_of_now = request.query_params.keys().isdisjoint(MOMENT)
         row["progress"] = await self._progress(row) if is_of_now else None
-        return answers.answer(row, {"ETag": answered.headers["ETag"]})
+        language = negotiated(request.headers.get("accept-language"))
+        for kept in row["kept_records"]:
+            said = Kept.model_validate_json(orjson.dumps(kept))
+            kept["sentence"] = sentence(self._context.texts, said, language)
+        return answers.answer(row, {"ETag": answered.headers["ETag"], "Content-Language": language})
 
     async def rehearsal(self, request: Request) -> Response:
         await self._context.caller(request)
