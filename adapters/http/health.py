@@ -74,6 +74,9 @@ def _metrics(context: Context) -> str:
         policies = {policy.name: policy for policy in listing.status(connection)}
     for name, (figure, kind) in _OF_POLICIES.items():
         figures += _each(f"policy_{figure}", kind, "policy", name, policies)
+    uploads = context.uploads.counted()
+    for state in ("waiting", "running"):
+        figures += _whole(f"uploads_{state}", uploads.get(state, 0))
     return "\n".join(figures) + "\n"
 
 

@@ -28,6 +28,9 @@ _ADD = (
     " asked_at = clock_timestamp(), changed_at = clock_timestamp()"
     " WHERE uploads.state NOT IN ('waiting', 'running') RETURNING id"
 )
+_REPLACED = "SELECT refused_id FROM backstory.uploads WHERE id = %s FOR UPDATE"
+_REMOVE = "DELETE FROM backstory.contents WHERE id = %s"
+_COUNT = "SELECT state, count(*) FROM backstory.uploads GROUP BY state"
 _KEY = (
     "INSERT INTO backstory.upload_keys (command_id, fingerprint, upload_id) VALUES (%s, %s, %s)"
     " ON CONFLICT DO NOTHING"
@@ -105,9 +108,13 @@ class Store:
         key: tuple[UUID, bytes] | None = None,
     ) -> bool:
         """Add a row (id, is_rehearsal, actor, subject, content_id, asked), in the place of one that
-        is done; whether none was on its way. ``key``: of the request, with its fingerprint."""
+        is done and its refused rows; whether none was on its way. ``key``: of the request, with its
+        fingerprint."""
         with self._pool.connection() as connection, connection.transaction():
+            replaced = connection.execute(_REPLACED, said[:1]).fetchone()
             added = connection.execute(_ADD, said).fetchone()
+            if added is not None and replaced is not None:
+                connection.execute(_REMOVE, replaced)
             if key is not None:
                 connection.execute(_KEY, (*key, said[0]))
         return added is not None
@@ -124,6 +131,11 @@ class Store:
         """Those on their way, the first asked first, and which of them are rehearsals."""
         with self._pool.connection() as connection:
             return connection.execute(_OPEN).fetchall()
+
+    def counted(self) -> dict[str, int]:
+        """How many there are in each state."""
+        with self._pool.connection() as connection:
+            return dict(connection.execute(_COUNT).fetchall())
 
     def start(self, id: UUID) -> Stored | None:
         """None: it is done."""

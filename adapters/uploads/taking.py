@@ -49,7 +49,8 @@ class Taking:
         IdempotencyKeyReused, ImportReverted and ImportRuns; then nothing is kept."""
         prepared = self._prepared(path, wish, caller)
         named = None if key is None else self._key(prepared, caller, key)
-        known = None if named is None else self._repeated(named)
+        is_rehearsal = wish.is_rehearsal
+        known = named and self._repeated(named, is_rehearsal=is_rehearsal)
         return known or self._kept(prepared, named)
 
     def _prepared(self, path: Path, wish: Wish, caller: Caller) -> PreparedJob:
@@ -77,7 +78,7 @@ class Taking:
         parts = (part.encode() for part in (*said, repr(job.choices)))
         return Key(caller.command_id(key), self._backstory.keyring.fingerprint(*parts))
 
-    def _repeated(self, key: Key) -> UUID | None:
+    def _repeated(self, key: Key, *, is_rehearsal: bool) -> UUID | None:
         """The upload that this very request has made. Raises IdempotencyKeyReused."""
         known = self._store.known(key.command_id)
         if known is None:
@@ -87,7 +88,8 @@ class Taking:
         fingerprint, id = known
         if fingerprint != key.fingerprint:
             raise IdempotencyKeyReused
-        return id
+        is_forgotten = is_rehearsal and self._store.get(id) is None
+        return None if is_forgotten else id
 
     def _kept(self, prepared: PreparedJob, key: Key | None) -> UUID:
         of, subject = self._backstory, uuid4()

@@ -48,6 +48,10 @@ class Uploads:
             **told,
         }
 
+    def counted(self) -> dict[str, int]:
+        """How many there are in each state; those cut off count as running."""
+        return self._store.counted()
+
     def runs(self, id: UUID) -> bool:
         """Whether some process imports by this id, of whichever way it came."""
         return self._store.is_held(reverting.lock_of(id))

@@ -162,6 +162,15 @@ def test_refused_rows_can_be_fetched_mended_and_posted_again(service: Service) -
     assert service.client.get(f"/v1/imports/{mended['id']}/refused.csv").status_code == 404
 
 
+def test_of_what_is_done_only_the_latest_refused_rows_are_kept(service: Service) -> None:
+    content = chinese("留下", 2, "utf-8") + "留下9号有限公司,王五,x,软件业,展会\n".encode()
+    before = kept(service)[1]
+    for _ in range(2):
+        imported(service, content)
+        assert kept(service)[1] == before + 1
+    assert "backstory_uploads_waiting 0" in service.client.get("/metrics").text
+
+
 def test_a_dry_run_gives_the_verdicts_and_stores_nothing(service: Service) -> None:
     before = last(service.backstory, with_imports=True)
     content = chinese("预演", 20, "utf-8") + "预演99号有限公司,王五,x,软件业,展会\n".encode()
