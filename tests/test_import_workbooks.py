@@ -4,7 +4,7 @@ import json
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import xlsxwriter
@@ -299,3 +299,27 @@ def test_names_numbers_and_addresses_of_real_cards_are_read_in_full() -> None:
             *("simon.perreault@viagenie.ca", "Viagenie", "--0203"),
         )
     ]
+
+
+@pytest.mark.parametrize("fill", [b" " * (1 << 20), b"<c/>" * (1 << 18)])
+def test_a_small_workbook_that_unpacks_to_endless_cells_is_refused_before_it_is_read(
+    tmp_path: Path, fill: bytes
+) -> None:
+    plain, trap = tmp_path / "plain.xlsx", tmp_path / "trap.xlsx"
+    book = NewWorkbook()
+    book.active.append(["name"])
+    book.save(plain)
+    with ZipFile(plain) as there, ZipFile(trap, "w", ZIP_DEFLATED) as made:
+        for part in there.infolist():
+            text = there.read(part)
+            with made.open(part.filename, "w") as file:
+                if part.filename.endswith("sheet1.xml"):
+                    before, _, text = text.partition(b"</sheetData>")
+                    file.write(before + b'<row><c t="inlineStr"><is><t>')
+                    for _ in range(70):
+                        file.write(fill)
+                    text = b"</t></is></c></row></sheetData>" + text
+                file.write(text)
+    assert trap.stat().st_size < 1 << 20
+    with pytest.raises(UnreadableFile, match="endless"):
+        source(trap, FOUND_OUT)

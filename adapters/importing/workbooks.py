@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
+from zlib import error as ZlibError
 
 from openpyxl import load_workbook
 from openpyxl.styles.numbers import is_datetime
@@ -14,10 +15,9 @@ from openpyxl.utils.escape import unescape
 
 from adapters.importing.dialects import DEFAULT
 from adapters.importing.sources import Form, Line, UnreadableFile, require_header, width_problem
+from adapters.importing.traps import require_no_trap
 
 MARK = b"PK\x03\x04"
-LARGEST = {"xl/sharedStrings.xml": 1 << 30, "xl/styles.xml": 1 << 28}
-"""Bytes, unpacked, of what is kept in memory whole: more is no workbook but a trap."""
 
 
 class Workbook:
@@ -99,14 +99,12 @@ class Workbook:
 def _require_workbook(path: Path) -> None:
     try:
         with ZipFile(path) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-    except (BadZipFile, OSError) as error:
+            names = archive.namelist()
+            if "[Content_Types].xml" not in names or not any(n.startswith("xl/") for n in names):
+                raise UnreadableFile(f"{path} is a ZIP archive and no workbook (.xlsx)")
+            require_no_trap(path, archive)
+    except (BadZipFile, OSError, EOFError, ZlibError, RuntimeError, NotImplementedError) as error:
         raise UnreadableFile(f"{path} is no sound workbook: {error}") from error
-    if "[Content_Types].xml" not in sizes or not any(name.startswith("xl/") for name in sizes):
-        raise UnreadableFile(f"{path} is a ZIP archive and no workbook (.xlsx)")
-    for name, most in LARGEST.items():
-        if sizes.get(name, 0) > most:
-            raise UnreadableFile(f"{path} has more texts than fit into memory; save it as CSV")
 
 
 def _wrong(row: Iterable[Any]) -> str | None:
