@@ -8,7 +8,7 @@ at the log; a repeated request finds its first receipt.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import UUID
@@ -94,6 +94,13 @@ class Application:
             if receipt is not None:
                 return receipt
         raise Overloaded("the record changes faster than this command can follow")
+
+    def forget(self, ids: Iterable[UUID]) -> None:
+        """Let go of what is cached of records that nobody will ask for soon."""
+        known = list(ids)
+        for id in known:
+            self.repository.forget(id)
+        self._codec.forget_subjects(known)
 
     def close(self) -> None:
         """Finish what is done beside the requests."""

@@ -6,14 +6,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sized
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from math import gcd
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -25,18 +27,20 @@ from adapters.demo import names
 from adapters.demo.diary import Setting, Step
 from adapters.demo.staff import Staff
 from adapters.demo.story import stories
-from adapters.demo.teller import Telling
+from adapters.demo.teller import Telling, writing
 from adapters.demo.telling import Demo, OtherDemo, tell
 from adapters.seeds import LOCAL
 from aggregates.company_names import canonical
 from aggregates.customer import DuplicateCustomerName
 from aggregates.values import valid_email, valid_phone
+from commands.application import Application
 from commands.customer import RegisterCustomer
 from commands.requests import Caller, Request
 from tests.importing import SECRET, events, last, opened, rows
 from tests.test_cli import serving
+from tests.write_side import SHANGHAI
 
-UNTIL = date(2024, 1, 1)
+UNTIL, END = date(2024, 1, 1), date(2026, 1, 1)
 SMALL = Demo(customers=20, years=1, seed=3, until=UNTIL)
 NOW_ONLY = ("Merged", "Absorbed", "Unmerged", "Separated")
 """Events of duplicates: they happen when they are told."""
@@ -228,6 +232,46 @@ def test_memory_holds_some_stories_at_a_time(
     _, telling = tell(backstory, wanted, lambda now: ahead.append(len(drawn) - now.customers))
     assert telling.customers == len(drawn) == 40
     assert max(ahead) == 10
+
+
+def test_memory_lets_go_of_what_is_told(
+    backstory: Backstory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    applications: list[Application] = []
+    held: dict[int, list[int]] = defaultdict(list)
+
+    @contextmanager
+    def watched(*arguments: Any) -> Iterator[Application]:
+        with writing(*arguments) as application:
+            applications.append(application)
+            yield application
+
+    def count(telling: Telling) -> None:
+        kept: tuple[Sized, ...] = (
+            applications[0].repository._cache,
+            backstory.mapper.subjects._ciphers,
+        )
+        held[telling.customers // 20].append(sum(map(len, kept)))
+
+    monkeypatch.setattr("adapters.demo.telling.writing", watched)
+    monkeypatch.setattr("adapters.demo.teller.TOGETHER", 10)
+    monkeypatch.setattr("adapters.demo.teller.BLOCK", 1)
+    tell(backstory, replace(SMALL, customers=100), count)
+    early, late = max(held[1]), max(held[4])
+    assert late < 1.2 * early
+
+
+def test_what_is_closed_is_left_alone() -> None:
+    """Also where a holiday comes between, as it does in the story of one in some thousands."""
+    begin, customers = date(2023, 1, 1), 20_000
+    setting = Setting(1, begin, END, SHANGHAI, customers, Staff(1, begin, END, customers))
+    for steps in stories(setting, (*range(200), 8_414)):
+        closed: set[UUID | None] = set()
+        for step in steps:
+            name, id = step.request.command.NAME, step.request.id
+            assert id not in closed or name == "opportunities/record-interaction", step
+            if name in ("opportunities/win", "opportunities/lose"):
+                closed.add(id)
 
 
 def test_two_seeds_are_two_companies_side_by_side(backstory: Backstory) -> None:

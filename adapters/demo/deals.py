@@ -104,13 +104,14 @@ class Deals:
             self._visit(id, at)
             at = diary.days_later(at, 2, 14)
             self._advance(id, at, stage)
-            self._reconsider(id, at, stage, product.price * count)
+            # A holiday may begin meanwhile, and then it ends no sooner than what comes next.
+            at = self._reconsider(id, at, stage, product.price * count)
         at = diary.days_later(at, 5, 40)
         won_at = self._close(id, at, product, count, 1.0 if is_won else 0.0)
         return won_at, at
 
-    def _reconsider(self, id: UUID, at: datetime, stage: str, amount: int) -> None:
-        """The price is talked about once there is one, the day once it is agreed."""
+    def _reconsider(self, id: UUID, at: datetime, stage: str, amount: int) -> datetime:
+        """The price is talked about once there is one, the day once it is agreed; answers when."""
         diary, chance = self.diary, self.diary.chance
         at = diary.hours_later(at, 0.5, 4)
         by = self.arrival.seat.holder(at.date())
@@ -121,6 +122,7 @@ class Deals:
         elif stage == "negotiating" and diary.happens(0.3):
             on = diary.days_later(at, 130, 180).date()
             diary.ask(at, by, "opportunities/reschedule", id, expected_close_on=on)
+        return at
 
     def _visit(self, id: UUID, at: datetime) -> None:
         self._talk(id, at, self.diary.chance.choice(business.VISITS))

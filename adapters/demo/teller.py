@@ -11,13 +11,17 @@ from datetime import UTC, datetime
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from adapters.conveyor import Conveyor, Done
 from adapters.demo.diary import Step
+from aggregates.base import derived
 from aggregates.errors import DomainError
 from commands.application import Application
+from commands.customer import RegisterCustomer
 from commands.ports import Codec, EventLog, Keys
+from commands.requests import Request
 
 TOGETHER = 256
 """Stories that are in memory, and told side by side."""
@@ -28,7 +32,6 @@ BLOCK = 500
 """Commands looked up at once."""
 REFERENCE_SECONDS = 60.0
 """How old what is known of a record may be that a command names: only the telling changes them."""
-Story = Iterator[Step]
 _AT_LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -44,6 +47,24 @@ class Telling:
     """Those that were recorded now."""
     customers: int = 0
     """Those whose whole stories were told."""
+
+
+class _Story:
+    """What is left of one story, and the records that nobody names after it."""
+
+    def __init__(self, steps: list[Step], left: list[Step]) -> None:
+        self._left = iter(left)
+        self.ids = {id for step in steps for id in _named_by(step.request)}
+
+    def next(self) -> Step | None:
+        return next(self._left, None)
+
+
+def _named_by(request: Request) -> Iterator[UUID]:
+    if request.id is not None:
+        yield request.id
+        if isinstance(request.command, RegisterCustomer):
+            yield derived(request.id, "primary-contact")
 
 
 @contextmanager
@@ -66,10 +87,10 @@ class Teller:
         telling: Telling,
         progress: Callable[[Telling], None],
     ) -> None:
-        self._log, self._conveyor = log, Conveyor(application)
+        self._application, self._log, self._conveyor = application, log, Conveyor(application)
         self._telling, self._progress = telling, progress
-        self._untold: Iterator[Story] = iter(())
-        self._turns: list[tuple[datetime, int, Step, Story]] = []
+        self._untold: Iterator[_Story] = iter(())
+        self._turns: list[tuple[datetime, int, Step, _Story]] = []
         self._order = count()
 
     def tell(self, stories: Iterable[Iterable[Step]], *, of_customers: bool = False) -> None:
@@ -93,12 +114,13 @@ class Teller:
         if story is not None:
             self._wait(story)
 
-    def _wait(self, story: Story) -> None:
+    def _wait(self, story: _Story) -> None:
         """A story's next command waits for its turn."""
-        step = next(story, None)
+        step = story.next()
         if step is not None:
             heappush(self._turns, (step.at or _AT_LAST, next(self._order), step, story))
             return
+        self._application.forget(story.ids)
         self._telling.customers += self._of_customers
         self._join()
 
@@ -107,7 +129,7 @@ class Teller:
             _, _, step, story = heappop(self._turns)
             self._conveyor.put(step.request, step.caller, partial(self._told, story))
 
-    def _told(self, story: Story, result: Done | DomainError) -> None:
+    def _told(self, story: _Story, result: Done | DomainError) -> None:
         if isinstance(result, DomainError):
             raise result
         self._telling.commands += 1
@@ -117,15 +139,16 @@ class Teller:
         self._wait(story)
         self._go_on()
 
-    def _looked_up(self, stories: Iterable[Iterable[Step]]) -> Iterator[Story]:
+    def _looked_up(self, stories: Iterable[Iterable[Step]]) -> Iterator[_Story]:
         """The stories without the commands that were made before; many are looked up at once."""
-        left = iter(stories)
-        while together := _of_some_commands(left):
+        drawn = iter(stories)
+        while together := _of_some_commands(drawn):
             ids = [step.request.command_id(step.caller) for steps in together for step in steps]
             known = self._log.receipts([id for id in ids if id is not None])
             self._telling.commands += len(known)
             for steps in together:
-                yield iter([s for s in steps if s.request.command_id(s.caller) not in known])
+                left = [s for s in steps if s.request.command_id(s.caller) not in known]
+                yield _Story(steps, left)
 
 
 def _of_some_commands(left: Iterator[Iterable[Step]]) -> list[list[Step]]:
