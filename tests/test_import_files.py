@@ -9,7 +9,9 @@ from openpyxl import Workbook
 from adapters.bootstrap import Backstory
 from adapters.importing.report import refused_path
 from adapters.importing.sources import Choices
-from tests.importing import counts, imported, opened, rows
+from tests.importing import counts, imported, opened, rows, write_csv
+
+FULL = Path("/dev/full")
 
 MAPPING = """
 kind = "customers"
@@ -104,3 +106,31 @@ def test_what_is_said_outweighs_the_mapping(backstory: Backstory, tmp_path: Path
     said = Choices(encoding="latin-1")
     assert counts(imported(backstory, "customers", path, mapping, choices=said)) == (1, 0, 0, 0)
     assert [row.name for row in rows(backstory, "customers").values()] == ["Müller"]
+
+
+def refusing(folder: Path, name: str) -> Path:
+    """A file with a row that is refused."""
+    return write_csv(folder / name, [["name"], [""], ["上海云泽有限公司"]])
+
+
+@pytest.mark.skipif(not FULL.exists(), reason=f"{FULL}, a disk that is full, is not here")
+def test_a_file_of_refused_rows_that_does_not_fit_on_the_disk_takes_nothing_else_with_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "c.csv.refused.csv").symlink_to(FULL)
+    with opened(database_url) as backstory:
+        report = imported(backstory, "customers", refusing(tmp_path, "c.csv"))
+    assert counts(report) == (1, 0, 0, 1)
+    assert report.unwritten == "No space left on device"
+    assert [path.name for path in tmp_path.iterdir()] == ["c.csv"]
+
+
+@pytest.mark.parametrize("letter", ["x", "表"])
+def test_a_file_of_the_longest_name_has_its_refused_rows_under_a_shorter_one(
+    database_url: str, tmp_path: Path, letter: str
+) -> None:
+    name = letter * (250 // len(letter.encode())) + ".csv"
+    with opened(database_url) as backstory:
+        report = imported(backstory, "customers", refusing(tmp_path, name))
+    assert (counts(report), report.unwritten) == ((1, 0, 0, 1), None)
+    assert len([path for path in tmp_path.iterdir() if path.name.startswith(letter * 70)]) == 2

@@ -153,6 +153,8 @@ def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:
         print(f"{many} line {line.number}: {reason}\nrefused rows with reasons: {refused}")
     else:
         print("\n".join(_refusals(report)), end="\n" if report.refusals else "")
+        if report.unwritten is not None:
+            print(f"the file of refused rows cannot be written: {report.unwritten}")
     if report.import_id is not None:
         print(f"import {report.import_id}")
 

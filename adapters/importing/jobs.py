@@ -129,10 +129,19 @@ def _in_earnest(
     finally:
         entering.settle()
         if importing.report.refusals:
-            refused = refusals(importing.report, file)
+            refused = _written(importing.report, file)
     if refused is None:
         discard_refusals(file.path)
     return importing.report, refused
+
+
+def _written(report: Report, file: Source) -> Path | None:
+    """None where the disk is full, say: what was entered is entered all the same."""
+    try:
+        return refusals(report, file)
+    except OSError as error:
+        report.unwritten = error.strerror or str(error)
+        return None
 
 
 def refusals(report: Report, file: Source) -> Path:

@@ -4,7 +4,9 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Literal
@@ -14,6 +16,9 @@ from adapters.importing.mapping import REPORTED, is_reported
 from adapters.importing.sources import Line
 
 Outcome = Literal["created", "updated", "skipped", "refused"]
+ENDING = ".refused.csv"
+LONGEST_NAME = 255
+"""Bytes, in most file systems."""
 OUTCOMES: tuple[Outcome, ...] = ("created", "updated", "skipped", "refused")
 
 
@@ -34,6 +39,8 @@ class Report:
     """Rows that were taken as they are, and look wrong."""
     parts: Counter[str] = field(default_factory=Counter)
     """What was entered beside the rows' own records: kind → how many."""
+    unwritten: str | None = None
+    """Why there is no file of the refused rows, where it could not be written."""
     import_id: UUID | None = None
     """The import's, by which it can be reverted; None in a rehearsal."""
     started: float = field(default_factory=monotonic)
@@ -107,8 +114,9 @@ def write_refusals(
 
 
 def discard_refusals(source: Path) -> None:
-    """Take away what an earlier import of the file left: none of its rows is refused now."""
-    refused_path(source).unlink(missing_ok=True)
+    """Take away what an earlier import of the file left: it is not what is refused now."""
+    with suppress(OSError):
+        refused_path(source).unlink(missing_ok=True)
 
 
 def _as_it_was(line: Line, width: int) -> list[str]:
@@ -127,12 +135,21 @@ def _free(taken: Sequence[str]) -> list[str]:
     return names
 
 
+def _short(name: str) -> str:
+    """The name, or where no file could be called so with an ending, its beginning and a digest."""
+    given, most = os.fsencode(name), LONGEST_NAME - len(ENDING)
+    if len(given) <= most:
+        return name
+    digest = sha256(given).hexdigest()[:8]
+    return given[: most - len(digest) - 1].decode(errors="ignore") + "-" + digest
+
+
 def refused_path(source: Path) -> Path:
     """Beside the file; in the current folder where its own is not to be written to.
 
     Root may write everywhere; a folder that nobody else may write to is left alone all the same.
     """
-    name = source.name + ".refused.csv"
+    name = _short(source.name) + ENDING
     folder = source.absolute().parent
     is_writable = os.access(folder, os.W_OK) and folder.stat().st_mode & 0o222
     return folder / name if is_writable else Path.cwd() / name
