@@ -170,10 +170,11 @@ def _refusals(report: Report) -> Iterator[str]:
 class Progress:
     """A line on stderr: rewritten in a terminal, else a new one now and then."""
 
-    def __init__(self, file: Source) -> None:
+    def __init__(self, file: Source, pause: float | None = None) -> None:
         self._file = file
         self._is_terminal = sys.stderr.isatty()
-        self._pause = 0.2 if self._is_terminal else 10.0
+        usual = 0.2 if self._is_terminal else 10.0
+        self._pause = usual if pause is None else pause
         self._told_at = monotonic()
 
     def __call__(self, report: Report) -> None:

@@ -45,13 +45,13 @@ class Worker:
         self._thread = Thread(target=self._run, name="backstory-imports", daemon=True)
 
     def _run(self) -> None:
-        sweep()
         swept_at = float("-inf")
         while not self._stopping.is_set():
             pause = POLL_SECONDS
             try:
                 self._take_up()
                 if monotonic() - swept_at > SWEEP_SECONDS:
+                    sweep()
                     self._forget()
                     swept_at = monotonic()
             except (psycopg.Error, PoolTimeout) as error:

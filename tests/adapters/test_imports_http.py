@@ -107,6 +107,8 @@ def test_a_chinese_file_needs_no_mapping(service: Service) -> None:
     assert (shown["status"], shown["rows_created"], shown["file_name"]) == (
         ("finished", 30, "客户.csv")
     )
+    before = {"as_of": last(service.backstory, with_imports=True)}
+    assert service.read(f"imports/{answer['id']}", before)["progress"] is None
     past = service.read(f"imports/{answer['id']}/history")["items"]
     assert sorted(e["event"] for e in past) == ["Import.Begun", "Import.Finished"]
 
