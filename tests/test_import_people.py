@@ -84,3 +84,18 @@ def test_a_new_name_counts_and_the_old_no_more(backstory: Backstory, tmp_path: P
     assert counts(take(backstory, tmp_path, lines)) == (2, 0, 0, 0)
     known, found = logins(backstory), rows(backstory, "customers").values()
     assert {known[row.owner_id] for row in found} == {"li.1", "li.2"}
+
+
+def test_who_did_it_is_a_user_if_named_by_an_id_too(backstory: Backstory, tmp_path: Path) -> None:
+    [left] = [id for id, login in logins(backstory).items() if login == "wang"]
+    disabled = COMMANDS["users/disable"].model_validate({})
+    backstory.application.dispatch(Request(disabled, left), IMPORTER)  # type: ignore[arg-type]
+    assert counts(take(backstory, tmp_path, [["甲有限公司", "", ""]])) == (1, 0, 0, 0)
+    [customer] = rows(backstory, "customers")
+    by_id = MAPPING.replace(', by = "name", missing = "note"', "")
+    who = [str(left), str(customer), "00000000-0000-7000-8000-000000000009", "王五"]
+    lines = [[f"第{n}号有限公司", "", one] for n, one in enumerate(who)]
+    report = take(backstory, tmp_path, lines, by_id)
+    assert counts(report) == (1, 0, 0, 3)
+    assert all(said.startswith("on_behalf_of: ") for _, said in report.in_order())
+    assert {e.envelope.on_behalf_of for e in events(backstory)} == {None, left}

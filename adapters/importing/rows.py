@@ -67,6 +67,8 @@ class Row:
         plan, draft = self._run.plan, self._draft
         found = RowReferences(self._run.references, self._made)
         user = named(ON_BEHALF_OF, draft.on_behalf_of, found)
+        if isinstance(draft.on_behalf_of, str) and user is not None:
+            self._run.require_user(user)
         of = self._run.caller
         self._caller = replace(of, on_behalf_of=user or of.on_behalf_of)
         self.begin: Request | UUID

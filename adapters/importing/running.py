@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from adapters.importing.again import Renewing, RenewingConveyor
-from adapters.importing.drafts import Draft
+from adapters.importing.drafts import ON_BEHALF_OF, Draft
 from adapters.importing.lanes import MOST_WAITING, Lanes
 from adapters.importing.making import Making
 from adapters.importing.plan import Plan
@@ -17,7 +17,8 @@ from adapters.importing.references import Reference, References, external, reser
 from adapters.importing.report import Report
 from adapters.importing.rows import Row
 from adapters.importing.sources import Line
-from aggregates.errors import DomainError, Invalid
+from aggregates.errors import DomainError, FieldError, Invalid, NotFound
+from aggregates.user import User
 from commands.application import Application
 from commands.ports import EventLog, Keys, StoredReceipt
 from commands.requests import Caller, Request
@@ -52,6 +53,7 @@ class Import:
         self._postponed: list[Draft] = []
         self._postponed_lanes: set[str] = set()
         self._latest: dict[str, datetime] = {}
+        self._users: set[UUID] = set()
 
     def run(
         self, file: Iterable[Line], progress: Callable[[Report], None] = lambda _: None
@@ -209,6 +211,16 @@ class Import:
         errors = tuple(self.plan.dangling(draft, self.references))
         if errors:
             self.report.dangling.append((draft.line, self.reasons.of(Invalid(*errors))))
+
+    def require_user(self, id: UUID) -> None:
+        """Whoever is named by id is a user, disabled by now or not. Raises Invalid."""
+        if id in self._users:
+            return
+        try:
+            self.application.repository.get(User, id)
+        except NotFound:
+            raise Invalid(FieldError(ON_BEHALF_OF, "reference-unknown", id=str(id))) from None
+        self._users.add(id)
 
     def began_at(self, id: UUID) -> datetime:
         """When the record came into being."""
