@@ -29,6 +29,7 @@ from adapters.demo.staff import Staff
 from adapters.demo.story import stories
 from adapters.demo.teller import Telling, writing
 from adapters.demo.telling import Demo, OtherDemo, tell
+from adapters.demo.workers import worth_having
 from adapters.seeds import LOCAL
 from aggregates.company_names import canonical
 from aggregates.customer import DuplicateCustomerName
@@ -80,6 +81,13 @@ def test_several_processes_tell_the_same_history(
         assert tell(other, wanted, workers=2)[1].new == 0
     assert said == sorted(said)
     assert said[-1] == several.commands
+
+
+def test_one_core_is_left_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert [worth_having(n) for n in (1, 120, 1_400, 1_000_000)] == [1, 1, 2, 7]
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    assert worth_having(1_000_000) == 1
 
 
 def test_what_a_process_of_several_is_refused_is_said(backstory: Backstory) -> None:

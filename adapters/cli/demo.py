@@ -37,7 +37,7 @@ def demo(
         typer.Option(
             min=1,
             max=64,
-            show_default="one for each core, fewer where there is little to tell",
+            show_default="one for each core but one, fewer where there is little to tell",
             help="In how many processes.",
         ),
     ] = None,

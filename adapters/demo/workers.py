@@ -34,8 +34,8 @@ class Stopped(Exception):
 
 
 def worth_having(customers: int) -> int:
-    """How many processes should tell so many customers' stories here."""
-    return max(1, min(os.cpu_count() or 1, customers // CUSTOMERS_EACH))
+    """How many processes should tell so many customers' stories here; one core is the server's."""
+    return max(1, min((os.cpu_count() or 1) - 1, customers // CUSTOMERS_EACH))
 
 
 def tell_side_by_side(
