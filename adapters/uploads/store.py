@@ -10,6 +10,8 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from commands.requests import IdempotencyKeyReused
+
 SCRIPT = Path(__file__).with_name("schema.sql")
 State = Literal["waiting", "running", "finished", "failed", "stopped"]
 LOCKS = 16981
@@ -33,7 +35,8 @@ _REMOVE = "DELETE FROM backstory.contents WHERE id = %s"
 _COUNT = "SELECT state, count(*) FROM backstory.uploads GROUP BY state"
 _KEY = (
     "INSERT INTO backstory.upload_keys (command_id, fingerprint, upload_id) VALUES (%s, %s, %s)"
-    " ON CONFLICT DO NOTHING"
+    " ON CONFLICT (command_id) DO UPDATE SET command_id = excluded.command_id"
+    " RETURNING fingerprint"
 )
 _KNOWN = "SELECT fingerprint, upload_id FROM backstory.upload_keys WHERE command_id = %s"
 _GET = f"SELECT {_COLUMNS} FROM backstory.uploads WHERE id = %s"
@@ -109,14 +112,16 @@ class Store:
     ) -> bool:
         """Add a row (id, is_rehearsal, actor, subject, content_id, asked), in the place of one that
         is done and its refused rows; whether none was on its way. ``key``: of the request, with its
-        fingerprint."""
+        fingerprint. Raises IdempotencyKeyReused."""
         with self._pool.connection() as connection, connection.transaction():
             replaced = connection.execute(_REPLACED, said[:1]).fetchone()
             added = connection.execute(_ADD, said).fetchone()
             if added is not None and replaced is not None:
                 connection.execute(_REMOVE, replaced)
             if key is not None:
-                connection.execute(_KEY, (*key, said[0]))
+                kept = connection.execute(_KEY, (*key, said[0])).fetchone()
+                if kept is None or bytes(kept[0]) != key[1]:  # Given to two at once.
+                    raise IdempotencyKeyReused
         return added is not None
 
     def known(self, command_id: UUID) -> tuple[bytes, UUID] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -47,11 +48,9 @@ class Taking:
     def take(self, path: Path, wish: Wish, caller: Caller, key: str | None) -> UUID:
         """The id under which it runs. Raises BadMapping, UnreadableFile, Undecided,
         IdempotencyKeyReused, ImportReverted and ImportRuns; then nothing is kept."""
-        prepared = self._prepared(path, wish, caller)
-        named = None if key is None else self._key(prepared, caller, key)
-        is_rehearsal = wish.is_rehearsal
-        known = named and self._repeated(named, is_rehearsal=is_rehearsal)
-        return known or self._kept(prepared, named)
+        named = None if key is None else self._key(path, wish, caller, key)
+        known = named and self._repeated(named, is_rehearsal=wish.is_rehearsal)
+        return known or self._kept(self._prepared(path, wish, caller), named)
 
     def _prepared(self, path: Path, wish: Wish, caller: Caller) -> PreparedJob:
         mapping, of = wish.mapping, self._backstory
@@ -72,11 +71,14 @@ class Taking:
         )
         return prepare(job, of.timezone)
 
-    def _key(self, prepared: PreparedJob, caller: Caller, key: str) -> Key:
-        job = prepared.job
-        said = (identified(prepared).model_dump_json(), job.on_duplicate, str(job.is_rehearsal))
-        parts = (part.encode() for part in (*said, repr(job.choices)))
-        return Key(caller.command_id(key), self._backstory.keyring.fingerprint(*parts))
+    def _key(self, path: Path, wish: Wish, caller: Caller, key: str) -> Key:
+        """Of what was sent: what a file speaks for may be something else tomorrow."""
+        with path.open("rb") as file:
+            sent = file_digest(file, "sha256").digest()
+        mapping = "" if wish.mapping is None else wish.mapping.model_dump_json()
+        said = (wish.kind, mapping, wish.on_duplicate, str(wish.is_rehearsal), repr(wish.choices))
+        fingerprint = self._backstory.keyring.fingerprint(sent, *(part.encode() for part in said))
+        return Key(caller.command_id(key), fingerprint)
 
     def _repeated(self, key: Key, *, is_rehearsal: bool) -> UUID | None:
         """The upload that this very request has made. Raises IdempotencyKeyReused."""

@@ -340,6 +340,20 @@ def test_a_key_is_for_one_request(service: Service) -> None:
     assert len({response.headers["Location"] for response in dry}) == 1
 
 
+def test_a_key_that_is_given_to_two_files_at_once_is_one_file_s(service: Service) -> None:
+    came: list[int] = []
+
+    def send(word: str) -> None:
+        came.append(post(service, chinese(word, 3), key="upload-3", dry_run="true").status_code)
+
+    threads = [Thread(target=send, args=(word,)) for word in ("同时", "一起", "一道")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert sorted(came) == [202, 422, 422]
+
+
 def test_nobody_imports_without_a_key(postgres_url: str) -> None:
     with database(postgres_url) as url, running(url, auth="on") as service:
         id = "00000000-0000-0000-0000-000000000001"
