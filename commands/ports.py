@@ -214,6 +214,11 @@ class EventLog(Lookups, Protocol):
         """All events of several streams, in version order, in one round trip."""
         ...
 
+    def since(self, versions: Mapping[UUID, int], limit: int) -> Mapping[UUID, list[StoredEvent]]:
+        """Of several streams, in one round trip, at most ``limit`` events each behind a version;
+        streams that have none are left out."""
+        ...
+
     def begun(self, customer_ids: Sequence[UUID], after: int, limit: int) -> Sequence[StoredEvent]:
         """First events of streams that belonged to these customers when they began, from a
         position on, in order."""

@@ -140,6 +140,10 @@ class References:
         ids = (self._found.get((r.scope, r.value)) for r in (reference, *reference.others))
         return next(filter(None, ids), None)
 
+    def ids(self, references: Iterable[Reference]) -> set[UUID]:
+        """The records that were found."""
+        return {id for reference in references if (id := self.get(reference)) is not None}
+
     def why_not(self, reference: Reference) -> str:
         """That there is no such record, or that it may be one or another."""
         ids = self._several.get((reference.scope, reference.value), ())

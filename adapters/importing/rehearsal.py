@@ -113,6 +113,13 @@ class Rehearsal:
         found = {stream_id: self.stream(stream_id) for stream_id in stream_ids}
         return {stream_id: events for stream_id, events in found.items() if events}
 
+    def since(self, versions: Mapping[UUID, int], limit: int) -> Mapping[UUID, list[StoredEvent]]:
+        rehearsed = {id: version for id, version in versions.items() if id in self._streams}
+        real = {id: version for id, version in versions.items() if id not in rehearsed}
+        own = {id: self.stream(id, after=v, limit=limit) for id, v in rehearsed.items()}
+        found = self._log.since(real, limit) if real else {}
+        return {**found, **{id: events for id, events in own.items() if events}}
+
     def holders(self, keys: Sequence[bytes]) -> Mapping[bytes, UUID]:
         unknown = [key for key in keys if key not in self._holders]
         found: dict[bytes, UUID | None] = dict(self._log.holders(unknown)) if unknown else {}

@@ -117,6 +117,7 @@ class Import:
         named = [tuple(draft.references()) for draft in drafts]
         self.references.find(chain.from_iterable(named))
         self.references.find(p.found_by for d in drafts for p in d.parts if p.found_by)
+        self.application.repository.load(self.references.ids(chain.from_iterable(named)))
         ready = []
         for draft, names in zip(drafts, named, strict=True):
             if draft.lane in self._postponed_lanes or self._is_to_come(names):

@@ -21,6 +21,10 @@ from adapters.processes import end_with_parent
 from commands.application import Application
 from commands.requests import Caller
 
+REFERENCE_SECONDS = 5.0
+"""How old what is known of a record may be that a row names; it is looked up for many rows at
+once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -59,7 +63,8 @@ def begin(task: Task) -> None:
     _open.enter_context(running(task.url, task.import_id))
     log = _open.enter_context(PostgresLog(task.url, connections=1))
     keys = Keyring(task.master)
-    application = Application(log, Mapper(log, keys), keys, task.zone)
+    codec = Mapper(log, keys)
+    application = Application(log, codec, keys, task.zone, reference_seconds=REFERENCE_SECONDS)
     _open.callback(application.close)
     plan = WholePlan(task.mapping, task.header, task.zone, task.detected)
     _working.append(Import(plan, application, log, keys, task.caller, task.on_duplicate))

@@ -109,6 +109,19 @@ def test_streams_are_read_together(log: PostgresLog) -> None:
     }
 
 
+def test_news_of_several_streams_are_read_together(log: PostgresLog) -> None:
+    one, two, three = unit(events=2), unit(events=5), unit(events=1)
+    log.append([one, two, three])
+
+    asked = {stream_of(one): 0, stream_of(two): 1, stream_of(three): 1, uuid4(): 0}
+    found = log.since(asked, limit=3)
+
+    assert {of: [e.version for e in events] for of, events in found.items()} == {
+        stream_of(one): [1, 2],
+        stream_of(two): [2, 3, 4],
+    }
+
+
 def test_a_version_that_is_taken_has_moved(log: PostgresLog) -> None:
     given = unit(events=2)
     log.append([given])

@@ -23,6 +23,11 @@ _STREAMS = (
     f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE stream_id = ANY (%s)"
     " ORDER BY stream_id, version"
 )
+_SINCE = (
+    f"SELECT {EVENT_COLUMNS} FROM unnest(%s::uuid[], %s::int[]) AS known (of, upto)"
+    " CROSS JOIN LATERAL (SELECT * FROM backstory.events WHERE stream_id = known.of"
+    " AND version > known.upto ORDER BY version LIMIT %s) AS event ORDER BY stream_id, version"
+)
 _LOG = (
     f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE position > %s"
     " AND position <= least(%s::bigint, (SELECT position FROM backstory.head))"
@@ -208,7 +213,11 @@ class PostgresLog:
 
     def streams(self, stream_ids: Iterable[UUID]) -> Mapping[UUID, list[StoredEvent]]:
         found = self._reader.events(_STREAMS, (list(stream_ids),))
-        return {of: list(events) for of, events in groupby(found, lambda event: event.stream_id)}
+        return _by_stream(found)
+
+    def since(self, versions: Mapping[UUID, int], limit: int) -> Mapping[UUID, list[StoredEvent]]:
+        given = (list(versions), list(versions.values()), limit)
+        return _by_stream(self._reader.events(_SINCE, given))
 
     def holders(self, keys: Sequence[bytes]) -> Mapping[bytes, UUID]:
         return dict(
@@ -250,3 +259,7 @@ class PostgresLog:
 
     def next_numbers(self, series: str, count: int) -> range:
         return self._numbers.draw(series, count)
+
+
+def _by_stream(events: Iterable[StoredEvent]) -> Mapping[UUID, list[StoredEvent]]:
+    return {of: list(group) for of, group in groupby(events, lambda event: event.stream_id)}
