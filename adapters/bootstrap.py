@@ -1,6 +1,5 @@
 """The composition root: one function builds a process of Backstory from its settings."""
 
-import gc
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
@@ -37,6 +36,7 @@ from adapters.postgres.views.bulk_workers import open_mapper
 from adapters.postgres.views.positions import Positions
 from adapters.postgres.views.rebuild import Rebuilder, Rebuilt
 from adapters.postgres.views.runner import ProjectionRunner
+from adapters.processes import collect_seldom
 from adapters.seeds import seed
 from adapters.settings import Settings
 from adapters.texts import Texts
@@ -52,9 +52,6 @@ CONNECTION_SECONDS = 10.0
 READ_CONNECTIONS = 4
 FIRST_VIEWS_SECONDS = 60.0
 """How long a starting process waits for views that were never built; then it serves without."""
-
-COLLECT_EVERY = 50_000
-"""Objects made, beyond those gone again, between two looks of the garbage collector."""
 
 C = TypeVar("C")
 
@@ -73,9 +70,7 @@ class Backstory:
 
     def _open(self) -> None:
         registry.load()
-        # Caches hold many small objects for long: looking through them often finds nothing.
-        gc.freeze()
-        gc.set_threshold(COLLECT_EVERY, 20, 50)
+        collect_seldom()
         self.timezone: ZoneInfo = self.settings.zone
         self.texts = Texts(self.timezone)
         self.url = self.settings.database_url or self._embedded_url()

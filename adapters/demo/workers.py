@@ -4,22 +4,21 @@ Customers have nothing to do with each other, so each process tells every n-th o
 connections of its own. What they have told is counted in memory that they share.
 """
 
-import gc
 import os
 from collections.abc import Callable, MutableSequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import astuple, fields
-from multiprocessing import get_context, parent_process
-from threading import Thread
+from multiprocessing import get_context
 
 from adapters import registry
-from adapters.bootstrap import COLLECT_EVERY, Backstory
+from adapters.bootstrap import Backstory
 from adapters.demo.diary import Setting
 from adapters.demo.story import stories
 from adapters.demo.teller import Teller, Telling, writing
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres.log.store import PostgresLog
+from adapters.processes import collect_seldom, end_with_parent
 
 CUSTOMERS_EACH = 500
 """So many are told sooner than another process has begun."""
@@ -75,19 +74,11 @@ class _Worker:
 
 
 def _begin(url: str, master: bytes, setting: Setting, counts: Counts) -> None:
-    """In the worker: end when the parent does."""
-    Thread(target=_end_with_parent, daemon=True).start()
+    """In the worker, once."""
+    end_with_parent()
     _Worker.url, _Worker.master, _Worker.setting, _Worker.counts = url, master, setting, counts
     registry.load()
-    gc.freeze()
-    gc.set_threshold(COLLECT_EVERY, 20, 50)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    collect_seldom()
 
 
 def _tell(number: int, workers: int) -> None:

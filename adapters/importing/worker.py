@@ -17,7 +17,7 @@ from adapters.importing.sources import Line
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres.log.store import PostgresLog
-from adapters.processes import end_with_parent
+from adapters.processes import collect_seldom, end_with_parent
 from commands.application import Application
 from commands.requests import Caller
 
@@ -60,6 +60,7 @@ def begin(task: Task) -> None:
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     registry.load()
+    collect_seldom()
     _open.enter_context(running(task.url, task.import_id))
     log = _open.enter_context(PostgresLog(task.url, connections=1))
     keys = Keyring(task.master)
