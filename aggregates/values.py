@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -270,11 +271,19 @@ def valid_phone(text: str) -> str:
 
 def valid_email(text: str) -> str:
     """The address as entered; refused where its syntax is wrong. Nothing is looked up."""
-    try:
-        validate_email(storable(text), check_deliverability=False)
-    except EmailNotValidError as error:
-        raise PydanticCustomError("email", "is not a valid e-mail address") from error
+    if not _is_email(storable(text)):
+        raise PydanticCustomError("email", "is not a valid e-mail address")
     return text
+
+
+@lru_cache(4_096)
+def _is_email(text: str) -> bool:
+    """Remembered, for a command looks at its address, and so does the event that it records."""
+    try:
+        validate_email(text, check_deliverability=False)
+    except EmailNotValidError:
+        return False
+    return True
 
 
 Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(valid_phone)]
