@@ -169,4 +169,4 @@ def _claims(prepared: Prepared) -> Iterator[Claim]:
     yield from (row.command_id for row in prepared.unit.commands)
     yield from (aggregate.id for aggregate in prepared.aggregates)
     yield from (key for key, _ in (*prepared.unit.reserve, *prepared.unit.release))
-    yield from (key for key, _ in (*prepared.unit.mark, *prepared.unit.unmark))
+    yield from prepared.guarded

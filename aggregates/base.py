@@ -36,6 +36,8 @@ class Mark:
 
     scope: str
     value: str
+    is_guarded: bool = False
+    """Whether its vacancy may be required: then requests for it are carried out one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Aggregate:
 
     def require_vacant(self, mark: Mark, rejection: type[Rejected]) -> None:
         """Refuse, when stored, where another stream carries the mark."""
+        assert mark.is_guarded, f"{mark.scope}: others that carry it may be on their way"
         self.vacant.append(Vacant(mark, rejection))
 
     def record(self, event: Event) -> None:

@@ -1,11 +1,13 @@
 """Contact: a person at a customer."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
 from aggregates.archive import Archivable
 from aggregates.attachment import Attachable
-from aggregates.base import Aggregate
+from aggregates.base import Aggregate, Mark
+from aggregates.callers import CONTACT_PHONE, called
 from aggregates.distinct import Distinguishable
 from aggregates.errors import Rejected
 from aggregates.events import Created, Event
@@ -61,6 +63,7 @@ class Contact(
     KEPT = frozenset({"is_retired"})
 
     customer_id: UUID | None = None
+    phone: str | None = None
     primary: bool = False
     is_retired: bool = False
 
@@ -110,6 +113,12 @@ class Contact(
 
     def out_of_use(self) -> str | None:
         return "reference-retired" if self.is_retired else super().out_of_use()
+
+    def marks(self) -> Iterable[Mark]:
+        """Who is retired is still found: what happened before was with them."""
+        yield from super().marks()
+        if not self.is_withdrawn:
+            yield from called(CONTACT_PHONE, self.phone)
 
     def revert(self, then: Aggregate) -> None:
         self.require_current()

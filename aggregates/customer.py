@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from aggregates.archive import Archivable
 from aggregates.attachment import Attachable
 from aggregates.base import Aggregate, Mark, Reservation
+from aggregates.callers import CUSTOMER_PHONE, called
 from aggregates.company_names import canonical, has_legal_form, names_nothing, stem
 from aggregates.distinct import Distinguishable
 from aggregates.errors import FieldError, Invalid, Rejected
@@ -57,6 +58,11 @@ CompanyName = Annotated[Text, AfterValidator(naming)]
 """A full legal name."""
 
 
+def stem_mark(stem: str) -> Mark:
+    """By which it is known that a name without its legal form is taken."""
+    return Mark("customer-stem", stem, is_guarded=True)
+
+
 class CustomerDetails(Value):
     """What may be known of a customer beside its name; any part may be missing."""
 
@@ -100,6 +106,7 @@ class Customer(
     REVISION = 5
 
     name: str
+    phone: str | None = None
     type: str | None = None
     grade: str | None = None
     owner_id: UUID | None = None
@@ -149,7 +156,7 @@ class Customer(
     def require_full_name(self, name: str, confirm_distinct: bool) -> None:
         """Refuse, unless confirmed, what looks like the short form of another customer's name."""
         if not confirm_distinct and not has_legal_form(name):
-            self.require_vacant(Mark("customer-stem", canonical(name)), ShortName)
+            self.require_vacant(stem_mark(canonical(name)), ShortName)
 
     def require_other_parent(self, parent_id: UUID | None) -> None:
         if parent_id == self.id:
@@ -174,4 +181,5 @@ class Customer(
     def marks(self) -> Iterable[Mark]:
         yield from super().marks()
         if not self.is_withdrawn:
-            yield Mark("customer-stem", stem(self.name))
+            yield stem_mark(stem(self.name))
+            yield from called(CUSTOMER_PHONE, self.phone)

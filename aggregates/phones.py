@@ -11,7 +11,7 @@ import unicodedata
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumber, is_valid_number
+from phonenumbers import PhoneNumber, PhoneNumberFormat, is_valid_number
 
 HOME_REGION = "CN"
 """Numbers without a country code are read as numbers of this region."""
@@ -53,6 +53,29 @@ def written(text: str) -> PhoneNumber | None:
         return phonenumbers.parse(text, HOME_REGION)
     except phonenumbers.NumberParseException:
         return None
+
+
+@lru_cache(20_000)
+def possible(text: str) -> PhoneNumber | None:
+    """The number that is entered, also where no numbering plan has it any more, or yet."""
+    number = known(text)
+    if number is not None:
+        return number
+    number = written(text)
+    is_possible = number is not None and phonenumbers.is_possible_number(number)
+    return number if is_possible else None
+
+
+def international(number: PhoneNumber) -> str:
+    """``+8613812345678`` (E.164), without the extension."""
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+@lru_cache(20_000)
+def main_number(text: str) -> str | None:
+    """The number that is entered, the same for all its notations, without the extension."""
+    number = possible(text)
+    return None if number is None else international(number)
 
 
 def _is_whole(number: PhoneNumber) -> bool:

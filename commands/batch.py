@@ -38,7 +38,7 @@ class _Flight:
         self.results: dict[int, Result] = {}
         self._flying: list[_Flying] = []
         self._claimed: set[UUID] = set()
-        self._marked: set[bytes] = set()
+        self._guarded: set[bytes] = set()
 
     def run(self) -> None:
         for index, request in enumerate(self._requests):
@@ -65,7 +65,7 @@ class _Flight:
             self._flying.append(_Flying(index, decided, outcome))
             self._claimed |= {row.command_id for row in decided.unit.commands}
             self._claimed |= {aggregate.id for aggregate in decided.aggregates}
-            self._marked |= {key for key, _ in decided.unit.mark}
+            self._guarded |= decided.guarded
 
     def _decided(self, request: Request) -> Prepared | Result:
         try:
@@ -74,8 +74,8 @@ class _Flight:
             return refusal
 
     def _is_apart(self, decided: Prepared) -> bool:
-        """Whether it can be found by nothing that something on its way can be found by."""
-        return self._marked.isdisjoint(key for key, _ in decided.unit.mark)
+        """Whether it is called like nothing that is on its way, as far as that matters."""
+        return self._guarded.isdisjoint(decided.guarded)
 
     def _land(self) -> None:
         for flying in self._flying:
@@ -90,7 +90,7 @@ class _Flight:
                 self._alone(flying.index)
             else:
                 self.results[flying.index] = receipt
-        self._flying, self._claimed, self._marked = [], set(), set()
+        self._flying, self._claimed, self._guarded = [], set(), set()
 
     def _alone(self, index: int) -> None:
         try:

@@ -48,6 +48,8 @@ class Prepared:
     sealing: SealingSession
     rejections: dict[bytes, type[Rejected]]
     """What to say where a reserved key turns out to be taken."""
+    guarded: frozenset[bytes] = frozenset()
+    """Marks, set or taken off, whose vacancy another request may require."""
 
     @property
     def is_empty(self) -> bool:
@@ -189,6 +191,9 @@ class Preparation:
         row = self._command_row(request, caller, own, sealing)
         events = tuple(self._event_rows(touched, request.meta, sealing, offline))
         reserved, marked = _claims([own, *_begun(touched[1:])])
+        new = [(m, id) for m, id in marked if id != own.id or m not in held[1]]
+        gone = [m for m in held[1] if (m, own.id) not in marked]
+        keys = {mark: self._key(mark) for mark in (*(m for m, _ in new), *gone)}
         reserve = {r: id for r, id in reserved.items() if r not in held[0]}
         rejections = {self._key(r): r.rejection for r in reserve}
         reserve |= dict.fromkeys(uses, own.id)
@@ -197,14 +202,15 @@ class Preparation:
             events=events,
             reserve=tuple((self._key(r), id) for r, id in reserve.items()),
             release=tuple((self._key(r), own.id) for r in held[0] - reserved.keys()),
-            mark=tuple((self._key(m), id) for m, id in marked.items() if m not in held[1]),
-            unmark=tuple((self._key(m), own.id) for m in held[1] - marked.keys()),
+            mark=tuple((keys[m], id) for m, id in new),
+            unmark=tuple((keys[m], own.id) for m in gone),
             subject_keys=sealing.created(),
         )
         for aggregate in touched:
             aggregate.collect_events()
             aggregate.vacant = []
-        return Prepared(request, unit, touched, before, sealing, rejections)
+        guarded = frozenset(key for mark, key in keys.items() if mark.is_guarded)
+        return Prepared(request, unit, touched, before, sealing, rejections, guarded)
 
     def _command_row(
         self, request: Request, caller: Caller, own: Aggregate, sealing: SealingSession
@@ -300,7 +306,7 @@ def _begun(aggregates: Iterable[Aggregate]) -> Iterator[Aggregate]:
 
 def _claims(
     touched: Iterable[Aggregate],
-) -> tuple[dict[Reservation, UUID], dict[Mark, UUID]]:
+) -> tuple[dict[Reservation, UUID], dict[tuple[Mark, UUID], None]]:
     """What the aggregates hold after the change; one that recorded nothing changed nothing."""
     reserved = {r: a.id for a in touched for r in a.reservations() if a.version}
-    return reserved, {m: a.id for a in touched for m in a.marks() if a.version}
+    return reserved, {(m, a.id): None for a in touched for m in a.marks() if a.version}

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
-from aggregates.base import Mark, Reservation, Vacant, derived
+from aggregates.base import Reservation, Vacant, derived
 from aggregates.contact import Contact
-from aggregates.customer import Customer, DuplicateCustomerName, ShortName
+from aggregates.customer import Customer, DuplicateCustomerName, ShortName, stem_mark
 from aggregates.errors import DuplicateExternalId
 from aggregates.values import ExternalId
 from commands.base import Command
@@ -141,11 +141,11 @@ def test_the_name_is_reserved_in_its_canonical_form() -> None:
     assert list(outcome.aggregate.reservations()) == [
         Reservation("customer-name", "上海晨光电子有限公司", DuplicateCustomerName)
     ]
-    assert list(outcome.aggregate.marks()) == [Mark("customer-stem", "上海晨光电子")]
+    assert list(outcome.aggregate.marks()) == [stem_mark("上海晨光电子")]
 
 
 def test_a_name_without_legal_form_asks_for_nobody_of_that_stem() -> None:
-    vacant = Vacant(Mark("customer-stem", "上海晨光电子"), ShortName)
+    vacant = Vacant(stem_mark("上海晨光电子"), ShortName)
     given().when(register(name="上海晨光电子")).if_vacant(vacant)
     given().when(register(name="上海晨光电子", confirm_distinct=True)).if_vacant()
     given().when(register()).if_vacant()

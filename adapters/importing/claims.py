@@ -33,7 +33,8 @@ def _held(kind: type[Aggregate], fields: Fields) -> Iterator[Claim]:
     if "id" in external:
         record.external = ExternalId.model_construct(**external)
     try:
-        for one in (*record.reservations(), *record.marks()):
+        guarded = (mark for mark in record.marks() if mark.is_guarded)
+        for one in (*record.reservations(), *guarded):
             yield one.scope, one.value
     except AttributeError:
         return  # It lacks what it would be known by; then it will be refused.

@@ -62,7 +62,7 @@ class Rule(_Part):
     times: Decimal | None = None
     """One in the file is this many units of the currency, or of what the field counts."""
     by: str | None = None
-    """How a reference finds its record: name, login, external, or id."""
+    """How a reference finds its record: name, login, phone, external, or id."""
     system: str | None = None
     """The other system's name, for ``by = "external"``."""
     missing: Literal["refuse", "note"] = "refuse"

@@ -1,13 +1,14 @@
-"""References: records that a row names by name, login, id or the id of another system."""
+"""References: records that a row names by name, login, phone, id or the id of another system."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from adapters.importing.mapping import BadMapping, Rule
+from adapters.importing.marked import NO_NUMBERS, SHARED, Lookup, Marked
 from aggregates.base import Aggregate
 from aggregates.company_names import canonical
-from aggregates.user import USER_NAME, spelling
+from commands.application import Application
 from commands.ports import EventLog
 
 BY: dict[tuple[str, str], tuple[str, Callable[[str], str]]] = {
@@ -15,15 +16,10 @@ BY: dict[tuple[str, str], tuple[str, Callable[[str], str]]] = {
     ("User", "login"): ("login", str),
 }
 """Kind and way of naming → the scope of its reservations, and the reserved form of a text."""
-SHARED = {("User", "name"): (USER_NAME, spelling)}
-"""The same of what several may be called: there the scope is one of marks."""
-_MARKS = frozenset(scope for scope, _ in SHARED.values())
-
-
-class Lookup(Protocol):
-    """Keyed hashes of reserved values."""
-
-    def lookup(self, scope: str, value: str) -> bytes: ...
+SCOPES = frozenset(scope for scope, _ in SHARED.values())
+"""Of what several records may be called."""
+MOST_NAMED = 5
+"""Of those that it may be."""
 
 
 class Reference(NamedTuple):
@@ -113,8 +109,9 @@ class Finds(Protocol):
 class References:
     """Finds the records that rows refer to, many at once; those found are remembered."""
 
-    def __init__(self, log: EventLog, keys: Lookup) -> None:
+    def __init__(self, log: EventLog, keys: Lookup, application: Application) -> None:
         self._log, self._keys = log, keys
+        self._marked = Marked(log, keys, application)
         self._found: dict[tuple[str, str], UUID] = {}
         self._several: dict[tuple[str, str], tuple[UUID, ...]] = {}
 
@@ -122,18 +119,15 @@ class References:
         """Look up those that are not known, in one round trip."""
         named = (one for r in references for one in (r, *r.others))
         unknown = {(one.scope, one.value) for one in named} - self._found.keys()
-        if unknown:
-            keys = {self._keys.lookup(*named): named for named in unknown}
-            holders = self._log.holders([key for key in keys if keys[key][0] not in _MARKS])
+        shared = {named for named in unknown if named[0] in SCOPES}
+        keys = {self._keys.lookup(*named): named for named in unknown - shared}
+        if keys:
+            holders = self._log.holders(list(keys))
             self._found |= {keys[key]: holder for key, holder in holders.items()}
-            self._find_marked({key: named for key, named in keys.items() if named[0] in _MARKS})
-
-    def _find_marked(self, keys: Mapping[bytes, tuple[str, str]]) -> None:
-        """Those of which there is one; of others, remember which they may be."""
-        for key, ids in (self._log.marked(list(keys)) if keys else {}).items():
-            self._several[keys[key]] = ids
-            if len(ids) == 1:
-                self._found[keys[key]] = ids[0]
+        if shared:
+            several = self._marked.find(shared)
+            self._several |= several
+            self._found |= {named: ids[0] for named, ids in several.items() if len(ids) == 1}
 
     def get(self, reference: Reference) -> UUID | None:
         """The record, as far as ``find`` has found it."""
@@ -147,10 +141,13 @@ class References:
     def why_not(self, reference: Reference) -> str:
         """That there is no such record, or that it may be one or another."""
         ids = self._several.get((reference.scope, reference.value), ())
+        if (reference.scope, reference.value) in NO_NUMBERS:
+            return f"{reference.text!r} is no phone number"
         if not ids:
             return str(reference)
-        kind = reference.kind.lower()
-        return f"which {kind} is {reference.text!r}? There are {', '.join(map(str, ids))}"
+        kind, more = reference.kind.lower(), len(ids) - MOST_NAMED
+        which = ", ".join(map(str, ids[:MOST_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+        return f"which {kind} is {reference.text!r}? There are {which}"
 
 
 class RowReferences:

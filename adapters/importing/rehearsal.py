@@ -38,7 +38,8 @@ class Rehearsal:
         self._receipts: dict[UUID, StoredReceipt] = {}
         self._holders: dict[bytes, UUID | None] = {}
         """None: released."""
-        self._marks: dict[bytes, set[UUID]] = defaultdict(set)
+        self._marks: dict[bytes, dict[UUID, bool]] = defaultdict(dict)
+        """Key → stream → whether it is marked with it."""
         self._subject_keys: dict[UUID, bytes] = {}
         self._positions = count(1 << 62)
         self._numbers: dict[str, int] = {}
@@ -64,8 +65,9 @@ class Rehearsal:
     def _keep(self, unit: Append) -> Iterable[StoredReceipt]:
         self._holders |= dict.fromkeys((key for key, _ in unit.release), None)
         self._holders |= dict(unit.reserve)
-        for key, stream_id in unit.mark:
-            self._marks[key].add(stream_id)
+        for pairs, is_marked in ((unit.unmark, False), (unit.mark, True)):
+            for key, stream_id in pairs:
+                self._marks[key][stream_id] = is_marked
         self._subject_keys |= dict(unit.subject_keys)
         for event in unit.events:
             stored = self._stored(event, unit.commands[event.command])
@@ -128,8 +130,9 @@ class Rehearsal:
 
     def marked(self, keys: Sequence[bytes]) -> Mapping[bytes, tuple[UUID, ...]]:
         real = self._log.marked(keys)
-        both = {key: {*real.get(key, ()), *self._marks.get(key, ())} for key in keys}
-        return {key: tuple(sorted(streams)) for key, streams in both.items() if streams}
+        both = {k: dict.fromkeys(real.get(k, ()), True) | self._marks.get(k, {}) for k in keys}
+        found = {k: tuple(sorted(s for s in both[k] if both[k][s])) for k in keys}
+        return {key: streams for key, streams in found.items() if streams}
 
     def begun(self, customer_ids: Sequence[UUID], after: int, limit: int) -> Sequence[StoredEvent]:
         first = (

@@ -43,7 +43,7 @@ class Import:
     ) -> None:
         self.plan, self.application, self.on_duplicate = plan, application, on_duplicate
         self.report = Report()
-        self.references = References(log, keys)
+        self.references = References(log, keys, application)
         self.reasons = Reasons()
         self._log, self._keys, self.caller = log, keys, caller
         self._renewing = Renewing(log, caller)

@@ -8,8 +8,6 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import phonenumbers
-
 from aggregates import phones as plans
 from aggregates.folding import folded
 from projections.matching.addresses import Address, address_of
@@ -135,13 +133,10 @@ def _code(text: str | None) -> str | None:
 @lru_cache(50_000)
 def e164(text: str | None) -> str | None:
     """``+8613812345678``, an extension behind a semicolon; None for what is no number."""
-    if not text:
+    number = plans.possible(text) if text else None
+    if number is None:
         return None
-    number = plans.known(text) or plans.written(text)
-    if number is None or not phonenumbers.is_possible_number(number):
-        return None
-    plain = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return plain + (f";{number.extension}" if number.extension else "")
+    return plans.international(number) + (f";{number.extension}" if number.extension else "")
 
 
 def mailbox(text: str | None) -> str | None:

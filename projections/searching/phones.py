@@ -5,7 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberFormat
+from phonenumbers import PhoneNumberFormat
 
 from aggregates import phones as plans
 
@@ -30,9 +30,9 @@ def _lines(entered: str) -> list[str]:
     if mobile is not None:
         return ["86" + mobile[1]]
     found: list[str] = []
-    number = _parsed(text)
+    number = plans.possible(text)
     if number is not None:
-        found.append(_international(number))
+        found.append(digits(plans.international(number)))
         national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
         found.append(digits(national.partition(" ext")[0]))
     found.append(digits(text))
@@ -56,14 +56,5 @@ def numbers(text: str) -> tuple[str, ...]:
     """The international digits of the numbers that a text can be, whole."""
     plain = unicodedata.normalize("NFKC", text).strip()
     forms = (plain, "+" + digits(plain))
-    found = (_parsed(form) for form in forms)
-    return tuple(dict.fromkeys(_international(number) for number in found if number is not None))
-
-
-def _parsed(text: str) -> PhoneNumber | None:
-    number = plans.known(text) or plans.written(text)
-    return number if number is not None and phonenumbers.is_possible_number(number) else None
-
-
-def _international(number: PhoneNumber) -> str:
-    return digits(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    found = map(plans.main_number, forms)
+    return tuple(dict.fromkeys(digits(number) for number in found if number is not None))
