@@ -99,6 +99,36 @@ def test_what_a_mapping_says_is_read_exactly(tmp_path: Path, name: str) -> None:
     assert read(written(tmp_path, content), Choices("gb18030", ",")) == rows
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        CHINESE,
+        JAPANESE,
+        [["名称"], ["上海云泽科技"], ["鸿海精密"]],
+        [["Имя", "Город"], ["Ольга", "Москва"]],
+        [["名称", "备注"], *[["上海一一〇", "系统上线，上海客户反馈。" * 9]] * 9],
+    ],
+)
+def test_little_text_in_utf16_needs_no_mark(
+    tmp_path: Path, rows: list[list[str]], codec: str
+) -> None:
+    assert read(written(tmp_path, text(rows).encode(codec))) == rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "encoding"),
+    [(CHINESE, "utf-8"), (CHINESE, "gb18030"), (GERMAN, "cp1252"), (ENGLISH, "utf-8")],
+)
+@pytest.mark.parametrize("after", [b",", b"\r\n", b"e"])
+def test_a_few_nuls_make_no_utf16(
+    tmp_path: Path, rows: list[list[str]], encoding: str, after: bytes
+) -> None:
+    content = text(rows).encode(encoding).replace(after, after + b"\0", 2)
+    file = source(written(tmp_path, content), FOUND_OUT)
+    assert "UTF-16" not in str(file.form)
+
+
 def test_utf16_that_is_said_needs_no_mark(tmp_path: Path) -> None:
     for codec in ("utf-16-le", "utf-16-be"):
         assert read(written(tmp_path, text(ALL).encode(codec)), Choices("utf-16")) == ALL

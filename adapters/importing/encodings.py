@@ -5,6 +5,7 @@ What is found out is checked against every byte of the file before a row is read
 
 import codecs
 import io
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ _MARKS = (
 _ENDS = (b"\n", b"\r", b",", b";", b"\t", b"|", b'"')
 _OF_PROGRAMS = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape")
 """What codecs call encodings in which nobody writes files."""
+_ASCII = frozenset({*b"\t\n\r", *range(32, 127)})
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 """What makes the detector think of programs and pictures; part of no other character."""
 _CODECS = {
@@ -100,16 +102,32 @@ def codec_called(name: str) -> str:
 
 
 def _looks_like_utf16(path: Path) -> Encoding | None:
-    """UTF-16 without a mark: nearly every end of a line or a cell has NUL for its other byte."""
+    """UTF-16 without a mark: nearly every end of a line or a cell has NUL for its other byte, but
+    for bytes that are halves of other characters (上 ends like a line)."""
     with path.open("rb") as file:
         head = file.read(SAMPLED)
     ends = sum(map(head.count, _ENDS))
     for codec in ("utf-16-le", "utf-16-be"):
         pairs = [(end + b"\0")[:: 1 if codec.endswith("le") else -1] for end in _ENDS]
         paired = sum(map(head.count, pairs))
-        if paired and paired * 5 >= ends * 4:
+        if paired and (paired * 5 >= ends * 4 or _reads_well(head, codec)):
             return Encoding(codec, "content")
     return None
+
+
+def _reads_well(head: bytes, codec: str) -> bool:
+    """Whether these bytes are text in UTF-16, and no other text that NULs have got into: such
+    pairs of bytes are no characters, or nearly all are pairs of ASCII."""
+    try:
+        text = codecs.getincrementaldecoder(codec)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    if "\0" in text or not any(end.decode() in text for end in _ENDS):
+        return False
+    strange = sum(unicodedata.category(c) in ("Cn", "Co") for c in text)
+    wide = [divmod(ord(c), 256) for c in text if c > "\xff"]
+    in_ascii = sum(high in _ASCII and low in _ASCII for high, low in wide)
+    return strange * 20 <= len(text) and in_ascii * 5 <= len(wide) * 3
 
 
 def _found_out(path: Path) -> Encoding:
