@@ -15,16 +15,21 @@ import openpyxl
 import psycopg
 import pytest
 
+from adapters import apikeys
+from adapters.importing.jobs import IMPORTER
 from adapters.importing.mapping import parsed
 from adapters.importing.sources import FOUND_OUT
+from adapters.seeds import LOCAL
 from adapters.uploads.asked import Wish
 from adapters.uploads.folders import folder
 from adapters.uploads.uploads import Uploads
-from commands.requests import Caller
-from tests.importing import last
+from commands.requests import Caller, Request
+from commands.user import AddUser, AddUserApiKey, DisableUser
+from tests.importing import events, last
 from tests.service import Service, database, running
 
 SECONDS = 120.0
+REGISTERED = "Customer.Registered"
 CHINESE = "客户名称,联系人,电话,行业,来源\n"
 ENDED = ("finished", "failed", "stopped")
 
@@ -361,6 +366,35 @@ def test_nobody_imports_without_a_key(postgres_url: str) -> None:
             assert post(service, chinese("无", 1), path=path).status_code == 401
         for path in (f"{id}", f"{id}/refused.csv", f"rehearsals/{id}"):
             assert service.client.get(f"/v1/imports/{path}").status_code == 401
+
+
+def test_who_is_disabled_imports_no_more_but_what_was_taken_is_entered(postgres_url: str) -> None:
+    with database(postgres_url) as url, running(url, auth="on") as service:
+        operator, clerk = key_of(service, LOCAL), added(service, "li.na")
+        key = key_of(service, clerk)
+        service.client.headers["authorization"] = f"Bearer {key}"
+        with slowed(service):
+            location = taken(service, chinese("禁用", 300))
+            service.backstory.application.dispatch(Request(DisableUser(), clerk), IMPORTER)
+            assert post(service, chinese("再来", 1)).status_code == 401
+            assert service.client.get(location).status_code == 401
+        service.client.headers["authorization"] = f"Bearer {operator}"
+        assert counts(ended(service, location)["progress"]) == (300, 0, 0, 0)
+        actors = {e.envelope.actor for e in events(service.backstory) if e.TOPIC == REGISTERED}
+        assert actors == {clerk}
+
+
+def key_of(service: Service, user: UUID) -> str:
+    """A new key of the user, as an operator gives one."""
+    key, digest = apikeys.new_key(user)
+    command = AddUserApiKey(key_name="first", digest=digest)
+    service.backstory.application.dispatch(Request(command, user), IMPORTER)
+    return key
+
+
+def added(service: Service, login: str) -> UUID:
+    command = AddUser(login=login, name="李娜")
+    return service.backstory.application.dispatch(Request(command), IMPORTER).id
 
 
 @contextmanager
