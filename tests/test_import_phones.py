@@ -206,6 +206,47 @@ def test_what_is_told_of_customers_that_are_known_by_phone(
     assert rows(backstory, "customers")[one].tags == ("老客户",)
 
 
+PARENTS = """
+kind = "customers"
+[fields]
+name = "名称"
+phone = "电话"
+parent_id = { column = "上级电话", by = "phone" }
+"""
+
+
+@pytest.mark.parametrize("chunk", [1, 500])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_number_that_is_another_ones_further_down_is_in_doubt(
+    backstory: Backstory,
+    tmp_path: Path,
+    chunk: int,
+    workers: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("running", "crew"):
+        monkeypatch.setattr(f"adapters.importing.{module}.CHUNK", chunk)
+    lines = [
+        ["甲有限公司", SWITCHBOARD, ""],
+        ["乙有限公司", "13812345678", SWITCHBOARD],
+        ["丙有限公司", "+86 10 6258 1234", ""],
+        ["丁有限公司", "", "138 1234 5678"],
+        ["戊有限公司", "13712345678", "139 1234 5678"],
+        ["己有限公司", "13912345678", ""],
+    ]
+    (tmp_path / "m.toml").write_text(PARENTS, encoding="utf-8")
+    file = write_csv(tmp_path / "c.csv", [["名称", "电话", "上级电话"], *lines])
+    report = imported(backstory, "customers", file, tmp_path / "m.toml", workers=workers)
+    assert counts(report) == (4, 0, 0, 2)
+    one, other = sorted(
+        id for id, row in rows(backstory, "customers").items() if row.name[0] in "甲丙"
+    )
+    assert refused(report) == [
+        f"parent_id: which customer is '{SWITCHBOARD}'? There are {one}, {other}",
+        "parent_id: there is no customer '138 1234 5678'",
+    ]
+
+
 # Those who share a number do not wait for each other
 
 

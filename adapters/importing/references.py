@@ -36,6 +36,11 @@ class Reference(NamedTuple):
     is_optional: bool = False
     """Whether what names it goes without, where it is not found."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several may be called so."""
+        return self.scope in SCOPES
+
     def __str__(self) -> str:
         kinds = " or ".join(one.kind.lower() for one in (self, *self.others))
         return f"there is no {kinds} {self.text!r}"
@@ -119,7 +124,7 @@ class References:
         """Look up those that are not known, in one round trip."""
         named = (one for r in references for one in (r, *r.others))
         unknown = {(one.scope, one.value) for one in named} - self._found.keys()
-        shared = {named for named in unknown if named[0] in SCOPES}
+        shared = {(scope, value) for scope, value in unknown if scope in SCOPES}
         keys = {self._keys.lookup(*named): named for named in unknown - shared}
         if keys:
             holders = self._log.holders(list(keys))
@@ -128,6 +133,11 @@ class References:
             several = self._marked.find(shared)
             self._several |= several
             self._found |= {named: ids[0] for named, ids in several.items() if len(ids) == 1}
+
+    def forget_shared(self) -> None:
+        """Look up anew what several may be called, for more may be there by now."""
+        self._found = {named: id for named, id in self._found.items() if named[0] not in SCOPES}
+        self._several = {}
 
     def get(self, reference: Reference) -> UUID | None:
         """The record, as far as ``find`` has found it."""

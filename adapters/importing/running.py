@@ -131,6 +131,7 @@ class Import:
     def _take_postponed(self) -> None:
         """Rows may name rows further down, and those others again: until no more can be found."""
         while drafts := self._postponed:
+            self.references.forget_shared()
             self._postponed, self._postponed_lanes = [], set()
             self._take(drafts)
             self.conveyor.finish()
@@ -169,9 +170,9 @@ class Import:
         return ((one.scope, one.value) for one in own if one is not None)
 
     def _is_to_come(self, names: Iterable[Reference]) -> bool:
-        """Whether one of these may be a record of a row further down."""
+        """Whether one of these may be a record of a row further down, or another one, too."""
         own = (name for name in names if name.kind == self.plan.kind.KIND)
-        return any(self.references.get(name) is None for name in own)
+        return any(name.is_shared or self.references.get(name) is None for name in own)
 
     def _row(self, draft: Draft) -> Row | None:
         try:
