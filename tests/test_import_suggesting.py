@@ -291,6 +291,11 @@ def test_a_column_beside_says_the_currency() -> None:
 def test_references_by_name_login_and_external_id() -> None:
     assert rule("客户名称", "云泽公司", kind="contacts") == Rule(column="客户名称", by="name")
     assert rule("负责人", "li.na") == Rule(column="负责人", by="login")
+    caller = rule("联系人电话", "138 1234 5678", "010－62581234转8001", kind="tickets")
+    assert caller == Rule(column="联系人电话", by="phone")
+    assert rule("客户电话", "95588", kind="tickets") == Rule(column="客户电话", by="phone")
+    number = rule("Customer id", "95588", kind="tickets", system="crm")
+    assert number == Rule(column="Customer id", by="external", system="crm")
     assert "a user is found by login" in question("负责人", "李娜")
     external = rule("customer_id", "C7", kind="contacts", system="old-crm")
     assert external == Rule(column="customer_id", by="external", system="old-crm")

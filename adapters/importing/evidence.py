@@ -14,9 +14,11 @@ from adapters.importing.coding import Codes, Entries
 from adapters.importing.detecting import Finding
 from adapters.importing.headings import form, synonyms
 from adapters.importing.mapping import Rule
+from adapters.importing.marked import SHARED
 from adapters.importing.notations import SIGNS, NumberNotation, dates, numbers
 from adapters.importing.targets import Target
 from aggregates.base import markers
+from aggregates.phones import known
 from aggregates.values import MINOR_UNITS, Code, Money
 
 MOST_SHOWN = 5
@@ -110,10 +112,15 @@ def shown(text: str, most: int = 40) -> str:
 
 
 def _referring(of: Target, cells: Cells, asking: Asking) -> Verdict:
-    """References: by id, the login of a user, the name of a customer, or another system's id."""
+    """References: by id, the login of a user, the phone of a contact, the name or phone of a
+    customer, or another system's id."""
     rule, values = cells.rule, cells.stripped
     if all(_ID.fullmatch(value) for value in values):
         return Verdict(rule)
+    is_id = form(cells.name).endswith(("id", "编号", "代码"))
+    has_phone = all((kind, "phone") in SHARED for kind in of.refers_to)
+    if has_phone and not is_id and all(map(known, values)):
+        return Verdict(_with(rule, by="phone"))
     if of.refers_to == ("User",):
         if all(map(_LOGIN.fullmatch, values)):
             return Verdict(_with(rule, by="login"))
@@ -125,7 +132,7 @@ def _referring(of: Target, cells: Cells, asking: Asking) -> Verdict:
             f"{said}; {by_name} finds users by their names, once they are entered, and "
             f"{how} makes logins of names in Latin letters",
         )
-    if of.refers_to == ("Customer",) and not form(cells.name).endswith(("id", "编号", "代码")):
+    if of.refers_to == ("Customer",) and not is_id:
         return Verdict(_with(rule, by="name"))
     if asking.system is not None:
         return Verdict(_with(rule, by="external", system=asking.system))
