@@ -145,6 +145,11 @@ def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:
         print(f"line {line.number}, suspicious but taken as it is: {said}")
     if len(report.suspicious) > LISTED:
         print(f"and {len(report.suspicious) - LISTED:,} more, suspicious but taken as they are")
+    changed = "would replace" if dry_run else "replaced"
+    for line, said in report.overwritten_in_order()[:LISTED]:
+        print(f"line {line.number} {changed} {said}")
+    if len(report.overwritten) > LISTED:
+        print(f"and {len(report.overwritten) - LISTED:,} more that {changed} something")
     if refused is not None:
         (line, reason), *_ = report.in_order()
         many = (

@@ -56,7 +56,7 @@ _PROGRESS = {
     "seconds_left": _NUMBER_OR_NULL,
     "incomplete": _COUNT,
     "entered_on_the_way": {"type": "object", "additionalProperties": _COUNT},
-    **dict.fromkeys(("refused", "suspicious", "dangling"), _ROWS),
+    **dict.fromkeys(("refused", "suspicious", "dangling", "overwritten"), _ROWS),
 }
 _SUGGESTION = {
     "mapping": {"type": "object", "description": "As JSON; `toml` is the same as a text."},

@@ -71,8 +71,9 @@ class RenewingConveyor(Conveyor):
 
 def _is_undone(receipt: StoredReceipt, events: Sequence[StoredEvent]) -> bool:
     """Whether its record is withdrawn, or what it changed was reverted with all of its import."""
-    ends = [n for n in map(_name, events) if n in (_WITHDRAWN, _REINSTATED)]
-    if ends and ends[-1] == _WITHDRAWN:
+    ends = {n: at for at, n in enumerate(map(_name, events)) if n in (_WITHDRAWN, _REINSTATED)}
+    reinstated = ends.get(_REINSTATED, -1)
+    if ends.get(_WITHDRAWN, -1) > reinstated:
         return True
     if not 0 < receipt.version <= len(events):
         return False
@@ -80,7 +81,7 @@ def _is_undone(receipt: StoredReceipt, events: Sequence[StoredEvent]) -> bool:
     return own.command_id == receipt.command_id and any(
         _name(event) in _TAKEN_BACK
         and (event.origin, event.correlation_id) == (IMPORT, own.correlation_id)
-        for event in events[receipt.version :]
+        for event in events[max(receipt.version, reinstated) :]  # With it came back what it had.
     )
 
 

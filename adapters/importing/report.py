@@ -37,6 +37,8 @@ class Report:
     """Rows that were taken without something they refer to, for it is not there."""
     suspicious: list[tuple[Line, str]] = field(default_factory=list)
     """Rows that were taken as they are, and look wrong."""
+    overwritten: list[tuple[Line, str]] = field(default_factory=list)
+    """Rows that replaced what was recorded, and what."""
     parts: Counter[str] = field(default_factory=Counter)
     """What was entered beside the rows' own records: kind → how many."""
     unwritten: str | None = None
@@ -54,6 +56,7 @@ class Report:
         self.refusals += other.refusals
         self.dangling += other.dangling
         self.suspicious += other.suspicious
+        self.overwritten += other.overwritten
 
     def refuse(self, line: Line, reason: str) -> None:
         self.outcomes["refused"] += 1
@@ -70,6 +73,10 @@ class Report:
     def suspicious_in_order(self) -> list[tuple[Line, str]]:
         """What looks wrong, in the order of the file."""
         return _by_line(self.suspicious)
+
+    def overwritten_in_order(self) -> list[tuple[Line, str]]:
+        """What was replaced, in the order of the file."""
+        return _by_line(self.overwritten)
 
     @property
     def decided(self) -> int:

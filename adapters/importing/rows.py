@@ -11,15 +11,15 @@ from uuid import UUID
 
 from adapters.conveyor import Done
 from adapters.importing.drafts import ON_BEHALF_OF, RECORD, Draft, Part, named
+from adapters.importing.existing import Existing
 from adapters.importing.fillers import refers_to_parts
 from adapters.importing.making import One
 from adapters.importing.parts import within
 from adapters.importing.references import MADE, Reference, RowReferences
 from adapters.importing.steps import Asked
-from adapters.importing.updating import is_as_said, is_so, updates
-from aggregates.contact import Contact
+from adapters.importing.updating import is_so
 from aggregates.customer import ShortName
-from aggregates.errors import DomainError, FieldError, Invalid, NotFound
+from aggregates.errors import DomainError, FieldError, Invalid
 from commands.base import Command
 from commands.ports import StoredReceipt
 from commands.requests import IdempotencyKeyReused, Request
@@ -48,6 +48,7 @@ class Row:
         self._new_parts: dict[str, UUID] = {}
         self._is_new = self._is_changed = False
         self._lacks: set[str] = set()
+        self._overwrites: list[str] = []
 
     @property
     def lane(self) -> str | None:
@@ -174,40 +175,24 @@ class Row:
 
     def exists(self, id: UUID, *, is_same: bool) -> None:
         """The record was there before; ``is_same``: entered by a row that said the same."""
+        existing = Existing(self._run, self._draft, self._entering.command, id)
         if self._run.on_duplicate == "update":
-            self.further.extendleft(Asked(r) for r in reversed(self._updates(id)))
+            requests, self._overwrites = existing.updates()
+            if (stays := existing.stays()) is not None:
+                said = (*self._draft.suspicious, stays)
+                self._draft = replace(self._draft, suspicious=said)
+            self.further.extendleft(Asked(request) for request in reversed(requests))
             self._continue(id)
         elif is_same:
             self._continue(id)
         elif self._run.on_duplicate == "skip":
             self._run.report.outcomes["skipped"] += 1
             self._leave()
-        elif self._is_so(id):
+        elif existing.is_so():
             self._continue(id)
         else:
             self._run.report.refuse(self._draft.line, self._entered_so_far() + _already(id))
             self._leave()
-
-    def _updates(self, id: UUID) -> list[Request]:
-        aggregate = self._run.application.repository.get(self._run.plan.kind, id, max_age=0)
-        # Where further commands lead it through its stages, the first stage is not today's.
-        return updates(aggregate, self._entering.command, with_stage=not self._run.plan.steps)
-
-    def _is_so(self, id: UUID) -> bool:
-        """Whether the record is by now what the row says, whoever made it so."""
-        repository = self._run.application.repository
-
-        def contact(id: UUID) -> Contact | None:
-            try:
-                return repository.get(Contact, id, max_age=0)
-            except NotFound:
-                return None
-
-        aggregate = repository.get(self._run.plan.kind, id, max_age=0)
-        with_stage, began_at = not self._run.plan.steps, self._draft.occurred_at
-        if not is_as_said(aggregate, self._entering.command, contact, with_stage=with_stage):
-            return False
-        return began_at is None or began_at == self._run.began_at(id)
 
     def _existing(self, refusal: DomainError) -> UUID | None:
         """The record that is in the way; not one whose name is merely similar."""
@@ -224,7 +209,7 @@ class Row:
         if asked.if_differs and self._stands_as(id, asked.request.command):
             self._continue(id)
             return
-        request = replace(asked.request, id=id)
+        request = replace(asked.request, id=asked.request.id or id)
 
         def done(result: Done | DomainError) -> None:
             if isinstance(result, Done):
@@ -250,6 +235,8 @@ class Row:
     def _account(self) -> None:
         report = self._run.report
         self._run.note(self._draft)
+        if self._overwrites:
+            report.overwritten.append((self._draft.line, "; ".join(self._overwrites)))
         if self._is_new:
             report.outcomes["created"] += 1
             report.incomplete += bool(self._lacks)

@@ -1,12 +1,13 @@
 """Bringing an existing record to what a row says: only what differs, each by its own command."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from aggregates.base import Aggregate, derived
+from aggregates.base import Aggregate
 from aggregates.contact import Contact
+from aggregates.user import spelling
 from commands.base import COMMANDS, Command
+from commands.contact import ChangeContactDetails
 from commands.requests import Request
 
 VERBS = (
@@ -34,14 +35,33 @@ def updates(aggregate: Aggregate, said: Command[Any], *, with_stage: bool = True
     return requests
 
 
+def of_person(recorded: Contact | None, said: Command[Any]) -> Request | None:
+    """The request that makes a customer's first contact what the row says of it; None where it is
+    so, where the row says nothing, or where it speaks of somebody else."""
+    person = said.given().get("primary_contact")
+    if person is None or recorded is None or is_other(recorded, said):
+        return None
+    parts = person.model_dump(exclude_unset=True)
+    changes = {name: v for name, v in parts.items() if not is_so(recorded, name, v)}
+    return _request(ChangeContactDetails, recorded.id, changes) if changes else None
+
+
+def is_other(recorded: Contact, said: Command[Any]) -> bool:
+    """Whether the row's first contact is somebody else than the customer's."""
+    person = said.given().get("primary_contact")
+    name: str | None = None if person is None else person.model_dump().get("name")
+    return name is not None and spelling(name) != spelling(getattr(recorded, "name", ""))
+
+
 def is_as_said(
     aggregate: Aggregate,
     said: Command[Any],
-    contact: Callable[[UUID], Contact | None],
+    contact: Contact | None,
     *,
     with_stage: bool = True,
 ) -> bool:
-    """Whether the record is now as the row says, also in fields that no command takes."""
+    """Whether the record, and its first contact, is now as the row says, also in fields that no
+    command takes."""
     values = said.given()
     person = values.pop("primary_contact", None)
     if not with_stage:
@@ -50,9 +70,8 @@ def is_as_said(
         return False
     if person is None:
         return True
-    recorded = contact(derived(aggregate.id, "primary-contact"))
     parts = person.model_dump(exclude_unset=True)
-    return recorded is not None and all(is_so(recorded, n, v) for n, v in parts.items())
+    return contact is not None and all(is_so(contact, n, v) for n, v in parts.items())
 
 
 def _request(command: type[Command[Any]], id: UUID, changes: dict[str, Any]) -> Request:

@@ -28,6 +28,7 @@ def told(report: Report, detected: Detected, share: float | None) -> dict[str, A
         "refused": _listed(report.refusals, "reason"),
         "suspicious": _listed(report.suspicious, "says"),
         "dangling": _listed(report.dangling, "lacks"),
+        "overwritten": _listed(report.overwritten, "replaces"),
     }
 
 
