@@ -26,6 +26,7 @@ WAYS = {
     "similar": "almost called so",
     "beside": "beside the name of a person",
     "values": "by its values",
+    "card": "what a vCard calls so",
     "custom": "a custom field",
 }
 

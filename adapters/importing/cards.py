@@ -119,7 +119,7 @@ def _cells(lines: _Lines) -> list[str]:
         "company": company,
         "department": " ".join(filter(None, departments)),
         "address": " ".join(filter(None, _parts(found, "ADR"))),
-        "birthday": _DAY.sub(r"\1-\2-\3", _first(found, "BDAY")),
+        "birthday": _birthday(found),
         "website": _first(found, "URL"),
         "note": "\n".join(_text(one.value) for one in found.get("NOTE", [])),
         "uid": _first(found, "UID"),
@@ -129,6 +129,12 @@ def _cells(lines: _Lines) -> list[str]:
 
 def _first(found: dict[str, list[ContentLine]], name: str) -> str:
     return next((_text(one.value) for one in _preferred(found.get(name, []))), "")
+
+
+def _birthday(found: dict[str, list[ContentLine]]) -> str:
+    """As 1980-03-21; else as written. Apple's cards put 1604 for a year that nobody knows."""
+    day = _DAY.sub(r"\1-\2-\3", _first(found, "BDAY"))
+    return day.replace("1604", "-", 1) if day.startswith("1604-") else day
 
 
 def _parts(found: dict[str, list[ContentLine]], name: str) -> list[str]:

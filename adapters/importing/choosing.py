@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from adapters import registry
+from adapters.importing import people
 from adapters.importing.coding import Entries
 from adapters.importing.detecting import Finding
 from adapters.importing.evidence import Asking
@@ -62,6 +63,8 @@ def suggested(
     file = source(path, hints.choices)
     asking = Asking(entries(), zone, Finding(file), currency, system)
     rows = sample(file)
+    if kind == people.KIND and file.form.kind == "vCard":
+        return people.of_cards(file.header, rows, asking, hints.choices, hints.with_custom)
     return suggest(kind, file.header, rows, asking, Texts(), hints.choices, hints.with_custom)
 
 

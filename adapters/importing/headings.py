@@ -18,7 +18,7 @@ from aggregates.folding import folded
 from aggregates.values import Money
 from commands.base import Command
 
-Why = Literal["name", "label", "synonym", "similar", "beside", "values", "custom"]
+Why = Literal["name", "label", "synonym", "similar", "beside", "values", "card", "custom"]
 LONGEST = 100
 """Characters of a heading that is looked up; longer ones are no names."""
 NEAR = 90

@@ -12,6 +12,7 @@ Text = Callable[[Cells], str]
 
 MOST_NAMED = 50
 """Columns that are named where another is not there."""
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLACE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
 
 
@@ -24,8 +25,14 @@ def _login(name: str) -> str:
     return login
 
 
+def _dated(text: str) -> str:
+    """The date, or "" of one that lacks its year or more."""
+    return text if _DATE.fullmatch(text.strip()) else ""
+
+
 FILTERS: dict[str, Callable[[str], str]] = {
     "login": _login,
+    "dated": _dated,
     "lower": str.lower,
     "trim": str.strip,
 }
