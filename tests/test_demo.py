@@ -21,6 +21,7 @@ import httpx
 import psycopg
 import pytest
 
+from adapters import registry
 from adapters.bootstrap import Backstory
 from adapters.cli.demo import progress_line
 from adapters.demo import names
@@ -271,6 +272,7 @@ def test_memory_lets_go_of_what_is_told(
 
 def test_what_is_closed_is_left_alone() -> None:
     """Also where a holiday comes between, as it does in the story of one in some thousands."""
+    registry.load()
     begin, customers = date(2023, 1, 1), 20_000
     setting = Setting(1, begin, END, SHANGHAI, customers, Staff(1, begin, END, customers))
     for steps in stories(setting, (*range(200), 8_414)):
@@ -280,6 +282,33 @@ def test_what_is_closed_is_left_alone() -> None:
             assert id not in closed or name == "opportunities/record-interaction", step
             if name in ("opportunities/win", "opportunities/lose"):
                 closed.add(id)
+
+
+def test_what_is_said_differs_and_fits_its_day() -> None:
+    registry.load()
+    begin, end = date(2022, 1, 1), date(2025, 1, 1)
+    setting = Setting(2, begin, end, SHANGHAI, 60, Staff(2, begin, end, 60))
+    texts, yearly = Counter[str](), Counter[tuple[int, str, int]]()
+    seasons = dict.fromkeys((3, 4, 5), "春季") | dict.fromkeys((6, 7, 8), "夏季")
+    seasons |= dict.fromkeys((9, 10, 11), "秋季") | dict.fromkeys((12, 1, 2), "冬季")
+    for number, steps in enumerate(stories(setting, range(60))):
+        said: Any
+        for at, said in ((step.at, step.request.command) for step in steps):
+            if not said.NAME.endswith("/record-interaction"):
+                continue
+            content, subject = said.content, said.subject
+            assert at is not None
+            assert not set("{}") & set(content)
+            quarters = {"一二三四"[(at.month - 1) // 3], "一二三四"[(at.month + 2) // 3 % 4]}
+            assert set(re.findall("(.)季度", content)) - {"每"} <= quarters, (at, content)
+            assert set(re.findall("[春夏秋冬]季", content)) <= {seasons[at.month]}
+            months = {str(at.month), str(at.month % 12 + 1)}
+            assert set(re.findall(r"(\d+)月", content)) <= months, (at, content)
+            texts[content] += 1
+            if subject.startswith("年") or "问候" in subject:
+                yearly[number, subject, at.year] += 1
+    assert len(texts) > 0.6 * texts.total() > 300
+    assert {*yearly.values()} == {1}
 
 
 def test_two_seeds_are_two_companies_side_by_side(backstory: Backstory) -> None:

@@ -1,17 +1,18 @@
 """How sellers and a customer keep in touch: calls and visits, tasks, silence, and giving up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from adapters.demo import business, truths
+from adapters.demo import business, sayings, truths
 from adapters.demo.arrival import Arrival
-from adapters.demo.deals import Span
+from adapters.demo.deals import Deals, Span
 from adapters.demo.diary import Diary
 from adapters.demo.people import People
+from adapters.demo.sayings import Saying
 
-Said = tuple[str, str, str]
 CARES_EVERY = {"大客户": (6, 14), "常购客户": (9, 22), "备件客户": (20, 45), "零散客户": (50, 90)}
 """Days between two calls or visits by the seller."""
 FINISHED_TASKS = 0.35
@@ -27,15 +28,19 @@ class Care:
     diary: Diary
     arrival: Arrival
     people: People
+    deals: Deals
     spans: list[Span] = field(default_factory=list)
 
     def of_buyer(self, since: datetime, until: datetime) -> None:
         """Both sides, while the customer buys."""
-        for said, at in self._times(since, until, *truths.SPEAKS_EVERY, business.CHATS):
-            self._talk(at, said, "in")
+        buys_parts = self.arrival.segment.products == "part"
+        chats = sayings.CHATS_OF_PARTS if buys_parts else sayings.CHATS_OF_MACHINES
+        for at in self._times(since, until, *truths.SPEAKS_EVERY):
+            self._talk(at, chats, "in")
+        cares = sayings.CARES_OF_PARTS if buys_parts else sayings.CARES_OF_MACHINES
         every = CARES_EVERY[self.arrival.segment.tag]
-        for said, at in self._times(since, until, *every, business.CARES):
-            self._talk(at, said, "out")
+        for at in self._times(since, until, *every):
+            self._talk(at, cares, "out")
             if self.diary.happens(FINISHED_TASKS):
                 self._task(at)
 
@@ -44,7 +49,7 @@ class Care:
         at = since
         for _ in range(TRIES):
             at = self.diary.days_later(at, 25, 60)
-            self._talk(at, business.COLD, "out")
+            self._talk(at, sayings.COLD, "out")
             if self.diary.happens(FINISHED_TASKS):
                 self._task(at)
 
@@ -54,7 +59,7 @@ class Care:
         at = last_word
         for _ in range(TRIES):
             at = self.diary.days_later(at, every - 4, every)
-            self._talk(at, business.UNANSWERED, "out")
+            self._talk(at, sayings.UNANSWERED, "out")
         at = self.diary.moment(last_word.date() + timedelta(truths.SILENCE + 1))
         by, id = self.arrival.seat.holder(at.date()), self.arrival.customer_id
         why = business.LOST_TOUCH
@@ -63,22 +68,16 @@ class Care:
         by = self.arrival.seat.holder(later.date())
         self.diary.ask(later, by, "customers/classify", id, why, grade="d")
 
-    def _times(
-        self,
-        since: datetime,
-        until: datetime,
-        fewest: int,
-        most: int,
-        sayings: tuple[Said, ...],
-    ) -> list[tuple[Said, datetime]]:
+    def _times(self, since: datetime, until: datetime, fewest: int, most: int) -> list[datetime]:
         found, at = [], self.diary.days_later(since, 3, most)
         while at < until and at.date() < self.diary.setting.end:
-            found.append((self.diary.chance.choice(sayings), at))
+            found.append(at)
             at = self.diary.days_later(at, fewest, most - 4)  # A holiday may add some days.
         return found
 
-    def _talk(self, at: datetime, said: Said, direction: str) -> None:
-        (contact_id, _), by = self.people.at(at), self.arrival.seat.holder(at.date())
+    def _talk(self, at: datetime, of: Sequence[Saying], direction: str) -> None:
+        (contact_id, name), by = self.people.at(at), self.arrival.seat.holder(at.date())
+        said = self.people.talk.about(of, at.date(), self.deals.product_at(at), name)
         with_whom = {"direction": direction, "contact_ids": (contact_id,)}
         self.diary.talk(at, by, "customers", self.arrival.customer_id, said, **with_whom)
 
@@ -88,7 +87,7 @@ class Care:
         due_at = diary.days_later(at, 2, 9)
         owner = seat.holder(at.date())
         wanted: dict[str, Any] = {
-            "subject": chance.choice(business.TASKS),
+            "subject": self._errand(at),
             "due_at": due_at,
             "owner_id": owner.id,
         }
@@ -100,6 +99,10 @@ class Care:
             by = seat.holder(done_at.date())
             diary.ask(done_at, by, "tasks/complete", id, outcome=outcome)
         self.spans.append(Span("tasks", id, at, done_at))
+
+    def _errand(self, at: datetime) -> str:
+        task, (_, name) = self.diary.chance.choice(business.TASKS), self.people.at(at)
+        return self.people.talk.worded(task, at.date(), self.deals.product_at(at), name)
 
     def _task_id(self) -> UUID:
         return self.diary.setting.id(f"task/{self.diary.name}/{len(self.spans)}")

@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from adapters.demo import business, truths
+from adapters.demo import bargaining, business, truths
 from adapters.demo.arrival import Arrival
 from adapters.demo.business import Product
 from adapters.demo.diary import Diary, money
 from adapters.demo.people import People
+from adapters.demo.sayings import Saying
+
+Sayings = tuple[Saying, ...]
 
 
 class Span(NamedTuple):
@@ -30,6 +33,13 @@ class Deals:
     arrival: Arrival
     people: People
     spans: list[Span] = field(default_factory=list)
+    _asked: list[Product] = field(default_factory=list)
+    _bought: list[tuple[datetime, Product]] = field(default_factory=list)
+
+    def product_at(self, at: datetime) -> str:
+        """What there is to talk about then: what was bought last, else what was asked for."""
+        bought = (p for since, p in reversed(self._bought) if since < at)
+        return next(bought, self._asked[0]).name
 
     def first(self, at: datetime) -> datetime | None:
         """What the customer asks for when it comes; when it was won, if it was."""
@@ -37,10 +47,11 @@ class Deals:
         weights = [share for share, _, _ in truths.RESPONSE_WINS]
         _, hours, wins = chance.choices(truths.RESPONSE_WINS, weights)[0]
         product, count = self._wanted()
+        self._asked.append(product)
         id, at = self._open(self.diary.hours_later(at, 0.1, 0.5), product, count, "lead")
         answered_at = self.diary.hours_later(at, *hours)
-        answer = chance.choice(business.ANSWERS).format(product=product.name)
-        self._talk(id, answered_at, ("call", "首次回复客户询价", answer))
+        answers = self._of(bargaining.ANSWERS_OF_MACHINES, bargaining.ANSWERS_OF_PARTS)
+        self._talk(id, answered_at, answers, product)
         won_at, ended_at = self._work(id, answered_at, product, count, wins)
         self.spans.append(Span("opportunities", id, at, ended_at))
         return won_at
@@ -50,8 +61,7 @@ class Deals:
         product, count = self._wanted()
         id, at = self._open(at, product, count, "proposal")
         talked_at = self.diary.hours_later(at, 0.5, 6)
-        said = self.diary.chance.choice(business.REPEATS)
-        self._talk(id, talked_at, ("call", "老客户追加采购", said), "in")
+        self._talk(id, talked_at, bargaining.REPEATS, product, "in")
         later = self.diary.days_later(talked_at, 2, 6)
         self._advance(id, later, "negotiating")
         closed_at = self.diary.days_later(later, 2, 5)
@@ -101,7 +111,7 @@ class Deals:
         stages = 3 if is_won else chance.randint(1, 3)
         for stage in ("proposal", "negotiating")[: stages - 1]:
             at = diary.days_later(at, 5, 30)
-            self._visit(id, at)
+            self._visit(id, at, product, stage)
             at = diary.days_later(at, 2, 14)
             self._advance(id, at, stage)
             # A holiday may begin meanwhile, and then it ends no sooner than what comes next.
@@ -124,8 +134,9 @@ class Deals:
             diary.ask(at, by, "opportunities/reschedule", id, expected_close_on=on)
         return at
 
-    def _visit(self, id: UUID, at: datetime) -> None:
-        self._talk(id, at, self.diary.chance.choice(business.VISITS))
+    def _visit(self, id: UUID, at: datetime, product: Product, stage: str) -> None:
+        visits = self._of(bargaining.VISITS_OF_MACHINES, bargaining.VISITS_OF_PARTS)
+        self._talk(id, at, bargaining.TERMS if stage == "negotiating" else visits, product)
         if self.diary.happens(0.35):
             purpose, cost = self.diary.chance.choice(business.EXPENSES)
             later = self.diary.hours_later(at, 1, 8)
@@ -137,10 +148,14 @@ class Deals:
             by = self.arrival.seat.holder(later.date())
             self.diary.ask(later, by, "opportunities/record-expense", id, **fields)
 
+    def _of(self, machines: Sayings, parts: Sayings) -> Sayings:
+        return parts if self.arrival.segment.products == "part" else machines
+
     def _talk(
-        self, id: UUID, at: datetime, said: tuple[str, str, str], direction: str = "out"
+        self, id: UUID, at: datetime, of: Sayings, product: Product, direction: str = "out"
     ) -> None:
-        (contact_id, _), by = self.people.at(at), self.arrival.seat.holder(at.date())
+        (contact_id, name), by = self.people.at(at), self.arrival.seat.holder(at.date())
+        said = self.people.talk.about(of, at.date(), product.name, name)
         with_whom = {"direction": direction, "contact_ids": (contact_id,)}
         self.diary.talk(at, by, "opportunities", id, said, **with_whom)
 
@@ -154,6 +169,8 @@ class Deals:
         by, on = self.arrival.seat.holder(at.date()), at.date()
         if self.diary.happens(wins):
             is_told = self.diary.ask(at, by, "opportunities/win", id, won_on=on)
+            if is_told:
+                self._bought.append((at, product))
             return at if is_told else None
         why = self._reason(product.price * count)
         note = self.diary.chance.choice(business.LOSSES[why])

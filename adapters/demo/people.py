@@ -8,6 +8,7 @@ from uuid import UUID
 from adapters.demo import business, names
 from adapters.demo.diary import Diary
 from adapters.demo.staff import Seat
+from adapters.demo.talk import Talk
 from aggregates.base import derived
 
 FIRST, SECOND, SUCCESSOR, NEW, SUBSIDIARY = NUMBERS = range(5)
@@ -25,6 +26,7 @@ class People:
     number: int
     """The customer's."""
     seat: Seat
+    talk: Talk
     _since: list[tuple[datetime, UUID, str]] = field(default_factory=list)
 
     def begin(self, at: datetime) -> dict[str, str]:

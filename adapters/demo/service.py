@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from adapters.demo import business, truths
+from adapters.demo import bargaining, business, truths
 from adapters.demo.arrival import Arrival
 from adapters.demo.diary import Diary
 from adapters.demo.people import People
@@ -59,7 +59,7 @@ class Service:
         engineer = chance.choice(self.diary.setting.staff.engineers).holder(at.date())
         is_slow = self.diary.happens(truths.SLOW)
         id = self._open(at, product, kind, engineer)
-        done_at = self._solve(id, at, kind, engineer, is_slow)
+        done_at = self._solve(id, at, kind, product, engineer, is_slow)
         self._afterwards(id, done_at, kind, engineer, is_slow)
 
     def _open(self, at: datetime, product: str, kind: str, engineer: Member) -> UUID:
@@ -90,7 +90,7 @@ class Service:
         return id
 
     def _solve(
-        self, id: UUID, at: datetime, kind: str, engineer: Member, is_slow: bool
+        self, id: UUID, at: datetime, kind: str, product: str, engineer: Member, is_slow: bool
     ) -> datetime:
         """When it was completed."""
         diary, chance = self.diary, self.diary.chance
@@ -112,11 +112,15 @@ class Service:
             contact_id, _ = self.people.at(points[2])
             ask(points[2], "comment", text=chance.choice(business.REPLIES), author_id=contact_id)
         if kind in ("complaint", "after_sales") and diary.happens(0.5):
-            subject, said = "现场服务", chance.choice(business.ON_SITE)
-            visit = {"channel": "visit", "subject": subject, "content": said, "direction": "out"}
-            ask(diary.hours_later(points[4], 0.1, 0.1), "record-interaction", **visit)
+            self._visit(id, diary.hours_later(points[4], 0.1, 0.1), product, engineer)
         ask(points[5], "complete", solution=chance.choice(business.SOLUTIONS[kind]))
         return points[5]
+
+    def _visit(self, id: UUID, at: datetime, product: str, engineer: Member) -> None:
+        contact_id, name = self.people.at(at)
+        said = self.people.talk.about(bargaining.ON_SITE, at.date(), product, name)
+        with_whom = {"direction": "out", "contact_ids": (contact_id,)}
+        self.diary.talk(at, engineer, "tickets", id, said, **with_whom)
 
     def _afterwards(
         self, id: UUID, done_at: datetime, kind: str, engineer: Member, is_slow: bool

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
 from random import Random
 
-from adapters.demo import business, names, truths
+from adapters.demo import business, names, sayings, truths
 from adapters.demo.arrival import Arrival, Double
 from adapters.demo.care import Care
 from adapters.demo.deals import Deals, Span
@@ -12,6 +12,7 @@ from adapters.demo.diary import Diary, Setting, Step, money
 from adapters.demo.people import SUBSIDIARY, People
 from adapters.demo.service import Service
 from adapters.demo.staff import Seat
+from adapters.demo.talk import Talk
 
 GRADES = {"大客户": "a", "常购客户": "b", "备件客户": "c", "零散客户": "c"}
 LONG = timedelta(400)
@@ -31,10 +32,11 @@ class Story:
         chance = Random(f"{setting.seed}/{number}")
         self.diary = Diary(setting, str(number), chance)
         arrival = self.arrival
-        self.people = People(self.diary, arrival.customer_id, number, arrival.seat)
+        talk = Talk(chance)
+        self.people = People(self.diary, arrival.customer_id, number, arrival.seat, talk)
         self.deals = Deals(self.diary, arrival, self.people)
         self._never = datetime.combine(setting.end + LONG, time.min, setting.zone)
-        self.care = Care(self.diary, arrival, self.people)
+        self.care = Care(self.diary, arrival, self.people, self.deals)
 
     def steps(self) -> list[Step]:
         """In no order."""
@@ -86,8 +88,9 @@ class Story:
         id = self.arrival.customer_id
         if diary.happens(0.6):
             at = diary.days_later(known_at, 7, 120)
-            why, needs = chance.choice(business.NEEDS_REASONS), chance.choice(business.NEEDS)
-            by = seat.holder(at.date())
+            why, by = chance.choice(business.NEEDS_REASONS), seat.holder(at.date())
+            product, needs = self.deals.product_at(at), chance.choice(business.NEEDS)
+            needs = self.people.talk.worded(needs, at.date(), product)
             diary.ask(at, by, "customers/change-details", id, why, needs=needs)
         if diary.happens(0.3):
             at = diary.days_later(known_at, 200, 700)
@@ -194,7 +197,8 @@ class Story:
             primary_contact=person,
         )
         later = diary.days_later(at, 2, 9)
-        by, said = double.seat.holder(later.date()), business.CARES[3]
+        by, product = double.seat.holder(later.date()), self.deals.product_at(later)
+        said = Talk(diary.chance).about(sayings.FIRST_CARES, later.date(), product, person["name"])
         diary.talk(later, by, "customers", id, said, direction="out")
         self._assign(double.seat, (Span("customers", id, at, None),))
 
