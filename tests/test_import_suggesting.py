@@ -202,7 +202,16 @@ def test_texts_for_codes(text: str, code: str) -> None:
 )
 def test_texts_that_no_code_is_called_are_asked_about(text: str) -> None:
     asked = question("行业", "软件业", text)
-    assert asked == f"which code of “industry” does “{text}” stand for?"
+    assert asked.startswith(f"which code of “industry” does “{text}” stand for? There are: ")
+    assert "manufacturing (制造业, Manufacturing), software (" in asked
+    assert asked.count("(") == len(declared()["industry"])
+
+
+def test_of_very_many_codes_the_first_are_named() -> None:
+    many = {"industry": [Entry(f"c{n}", f"行业{n}甲", f"Name {n}") for n in range(1_000)]}
+    asked = question("行业", "农业", entries=many)
+    assert asked.endswith("c29 (行业29甲, Name 29) and 970 more")
+    assert question("行业", "农业", entries={}).endswith("It has no codes yet")
 
 
 def test_entries_of_the_organisations_own_are_known() -> None:

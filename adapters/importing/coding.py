@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from adapters.bootstrap import Backstory
 
 TABLE = "dictionary_entries"
+MOST_SPOKEN = 30
+"""Entries that are named where one is asked for."""
 MOST_ENTRIES = 1_000
 HEAD_SECONDS = 10.0
 _AND = re.compile(r"[和与及、/,&]| and ", re.IGNORECASE)
@@ -88,6 +90,13 @@ def _viewed(backstory: "Backstory", projection: Projection[Any]) -> dict[UUID, R
 def _entry(values: Mapping[str, Any]) -> Entry:
     closes = values.get("type") in ("won", "lost")
     return Entry(values["code"], values["zh"], values["en"], closes)
+
+
+def spoken(known: Sequence[Entry]) -> str:
+    """The codes that there are, with their names."""
+    named = ", ".join(f"{one.code} ({one.zh}, {one.en})" for one in known[:MOST_SPOKEN])
+    more = f" and {len(known) - MOST_SPOKEN:,} more" if known[MOST_SPOKEN:] else ""
+    return f"There are: {named}{more}" if known else "It has no codes yet"
 
 
 class Codes:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from adapters.importing.coding import Codes, Entries
+from adapters.importing.coding import Codes, Entries, spoken
 from adapters.importing.detecting import Finding
 from adapters.importing.headings import form, synonyms
 from adapters.importing.mapping import Rule
@@ -143,14 +143,16 @@ def _referring(of: Target, cells: Cells, asking: Asking) -> Verdict:
 def _coded(of: Target, cells: Cells, asking: Asking) -> Verdict:
     """Texts for codes, by the names of the dictionary's entries."""
     dictionary = next(markers(of.annotation, Code)).dictionary
-    codes = Codes(dictionary, asking.entries.get(dictionary, ()))
+    known = asking.entries.get(dictionary, ())
+    codes = Codes(dictionary, known)
     entries = {value: codes.of(value) for value in cells.stripped}
     values = {v: entry.code for v, entry in entries.items() if entry and entry.code != v}
     rule = _with(cells.rule, values=values) if values else cells.rule
     unknown = [value for value, entry in entries.items() if entry is None]
     closing = [value for value, entry in entries.items() if entry and entry.closes]
     if unknown:
-        return Verdict(rule, f"which code of “{dictionary}” does {listed(unknown)} stand for?")
+        asked = f"which code of “{dictionary}” does {listed(unknown)} stand for?"
+        return Verdict(rule, f"{asked} {spoken(known)}")
     if closing:
         return Verdict(rule, f"{listed(closing)} is recorded by a step, such as win or lose")
     return Verdict(rule)
