@@ -9,7 +9,7 @@ import pytest
 from adapters.cli import main
 from adapters.importing.choosing import Hints, chosen, suggested
 from adapters.importing.coding import declared
-from adapters.importing.mapping import External, Rule
+from adapters.importing.mapping import External, Mapping, Rule
 from adapters.importing.sources import FOUND_OUT
 from adapters.importing.suggesting import Suggestion
 from tests.importing import SECRET, counts, imported, opened, rows, write_csv
@@ -116,6 +116,20 @@ def test_a_birthday_that_is_no_date_leaves_nobody_out(
     with opened(database_url) as backstory:
         report = imported(backstory, "contacts", path, mapping=of(path).mapping, is_rehearsal=True)
     assert counts(report) == (2, 0, 0, 0)
+
+
+def test_who_is_in_a_spreadsheet_too_is_entered_once_where_both_mappings_say_by_what(
+    cards: Path, database_url: str, tmp_path: Path
+) -> None:
+    sheet = write_csv(tmp_path / "p.csv", [["who", "mail"], ["张三", "zhang@example.com"]])
+    fields = {"name": Rule(column="who"), "email": Rule(column="mail")}
+    listed = Mapping(kind="contacts", identity=Rule(column="mail"), fields=fields)
+    known = of(cards).mapping.model_copy(update={"identity": Rule(column="email")})
+    with opened(database_url) as backstory:
+        assert counts(imported(backstory, "contacts", sheet, listed)) == (1, 0, 0, 0)
+        report = imported(backstory, "contacts", cards, known, on_duplicate="skip")
+        assert counts(report) == (1, 0, 1, 0)
+        assert sorted(r.name for r in rows(backstory, "contacts").values()) == ["张三", "李四"]
 
 
 def test_cards_of_something_else_are_asked_about(cards: Path) -> None:
