@@ -15,7 +15,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Rows = Annotated[int, Field(ge=0, le=2**53)]
 MOST_KEPT = 1_000
 """How many of those that could not be taken back are listed."""
-Why = Literal["changed-since", "in-use", "not-revertible", "refused"]
+Why = Literal["changed-since", "in-use", "together", "not-revertible", "refused"]
 
 
 class ImportReverted(Rejected):
@@ -40,6 +40,9 @@ Listed = Annotated[tuple[Kept, ...], Field(max_length=MOST_KEPT)]
 
 
 class Import(Aggregate):
+    REVISION = 2
+    kept: int = 0
+    """How many records the last revert left."""
     is_reverting: bool = False
     is_reverted: bool = False
     is_finished: bool = False
@@ -84,6 +87,7 @@ class Import(Aggregate):
 
         def apply(self, aggregate: "Import") -> None:
             aggregate.is_reverted, aggregate.is_reverting = True, False
+            aggregate.kept = self.kept
 
     def begin(self, **said: str) -> None:
         """Enter that a file is being imported."""
@@ -96,8 +100,8 @@ class Import(Aggregate):
             self.record(self.Finished.model_validate(counts))
 
     def revert(self) -> None:
-        """Ask for all of it to be taken back."""
-        if not (self.is_reverting or self.is_reverted):
+        """Ask for all of it to be taken back; again, for what was left as it is."""
+        if not self.is_reverting and (self.kept or not self.is_reverted):
             self.record(self.RevertBegun())
 
     def finish_revert(

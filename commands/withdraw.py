@@ -1,6 +1,6 @@
 """What may be asked of every record that can be taken back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from aggregates.customer import Customer
 from aggregates.errors import FieldError, Invalid
 from aggregates.events import Event, PartEvent
 from aggregates.parts import Parted
+from aggregates.revert import Revertible
 from aggregates.withdraw import ChangedSince, NotRevertible, Withdrawable
 from commands.base import Changes, Known
 from commands.requests import IMPORT, POLICY
@@ -79,6 +80,10 @@ class TakeBack(Changes[Withdrawable]):
         mine = [event for event in events if self._is_mine(event)]
         if not mine:
             return record, ()
+        gone_by = set(_undone(events)) - {self.import_id}
+        events = [
+            e for e in events if e.envelope.correlation_id not in gone_by or not _of_import(e)
+        ]
         contested = sorted(self._contested(events))
         if contested:
             raise ChangedSince(fields=contested)
@@ -108,6 +113,19 @@ class TakeBack(Changes[Withdrawable]):
 
     def handle(self, record: Withdrawable, /) -> None:
         record.take_back(*self.gathered)
+
+
+def _of_import(event: Event) -> bool:
+    """Whether an import said it of the record itself; parts are taken back one by one."""
+    return event.envelope.origin == IMPORT and not isinstance(event, PartEvent)
+
+
+def _undone(events: Sequence[Event]) -> Iterator[UUID]:
+    """The imports that did something here, and took it back: that counts for nothing."""
+    last = {e.envelope.correlation_id: e for e in events if _of_import(e)}
+    for import_id, event in last.items():
+        if isinstance(event, Revertible.Reverted):
+            yield import_id
 
 
 def _require_revertible(record: Withdrawable, then: Aggregate, parts: tuple[UUID, ...]) -> None:

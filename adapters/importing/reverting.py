@@ -1,7 +1,8 @@
 """Reverting an import: what it created is withdrawn, what it changed is what it was before.
 
-What others have had a hand in since stays as it is, and so does what it refers to. Every step may
-be made again, so a revert that was killed goes on when it is started again.
+What others have had a hand in since stays as it is, and so does what it refers to and what was
+created with it. Every step may be made again, so a revert that was killed goes on when it is
+started again, and one that left something is tried again when it is asked for again.
 """
 
 import logging
@@ -97,16 +98,36 @@ class Revert:
                 raise ViewsBehind(f"{table} is not up to date; start backstory serve")
 
     def _take_back(self, streams: Streams) -> None:
-        streams.keep_what_others_changed()
-        for made in streams.kept():
-            self._keep(made, "changed-since")
+        self._leave(streams)
         for page in streams.newest_first():
-            for made in streams.keep_what_is_named([m for m in page if m.is_new]):
-                self._keep(made, "in-use")
+            self._leave_named(streams, page)  # Somebody may have named it meanwhile.
             for made in page:
                 if made.id not in streams.kept_ids:
                     self._undo(streams, made)
             self._conveyor.finish()
+
+    def _leave(self, streams: Streams) -> None:
+        """Mark all that stays before anything goes: what one keeps may be far from it."""
+        streams.keep_what_others_changed()
+        changed = list(streams.kept())
+        for made in changed:
+            self._keep(made, "changed-since")
+        self._leave_together(streams, changed)
+        seen = -1
+        while seen != self._count:
+            seen = self._count
+            for page in streams.newest_first():
+                self._leave_named(streams, page)
+
+    def _leave_named(self, streams: Streams, page: Sequence[Made]) -> None:
+        named = streams.keep_what_is_named([made for made in page if made.is_new])
+        for made in named:
+            self._keep(made, "in-use")
+        self._leave_together(streams, named)
+
+    def _leave_together(self, streams: Streams, kept: Sequence[Made]) -> None:
+        for made in streams.keep_together(kept):
+            self._keep(made, "together")
 
     def _undo(self, streams: Streams, made: Made) -> None:
         kind = Aggregate.registry[made.kind]
@@ -160,9 +181,9 @@ def revert(backstory: "Backstory", id: UUID, seconds: float = VIEW_SECONDS) -> R
 
 
 def _asker(backstory: "Backstory", id: UUID) -> Caller:
-    """Who asked for it."""
+    """Who asked for it last."""
     events = backstory.mapper.read_all(backstory.log.stream(id))
-    begun = next(e.envelope for e in events if isinstance(e, Import.RevertBegun))
+    begun = [e.envelope for e in events if isinstance(e, Import.RevertBegun)][-1]
     return Caller(begun.actor, IMPORT, begun.on_behalf_of, correlation_id=id)
 
 

@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from adapters.meanings import meanings
-from aggregates.base import having
+from aggregates.base import derived, having
 from aggregates.values import Ref
 from aggregates.withdraw import Withdrawable
 from projections.base import Projection
@@ -19,23 +19,34 @@ PAGE = 500
 _MINE = "correlation_id = %(id)s AND origin IN ('import', 'policy') AND kind <> 'Import'"
 _COLLECT = f"""
     CREATE TEMP TABLE made AS
-    SELECT found.*, last.version, first.occurred_at AS began_at, false AS is_kept
+    SELECT found.*, last.version, first.occurred_at AS began_at, first.command_id,
+        false AS is_kept, CASE WHEN found.is_new THEN coalesce(ended.is_withdrawn, false)
+            ELSE coalesce(mine.is_end, false) END AS is_gone
     FROM (SELECT stream_id AS id, kind, min(position) AS position, bool_or(version = 1) AS is_new
           FROM backstory.events WHERE {_MINE} GROUP BY stream_id, kind
           HAVING bool_or(version = 1 OR origin = 'import')) AS found
     JOIN backstory.events first ON first.stream_id = found.id AND first.version = 1
     CROSS JOIN LATERAL (SELECT e.version FROM backstory.events e WHERE e.stream_id = found.id
                         ORDER BY e.version DESC LIMIT 1) AS last
+    LEFT JOIN LATERAL (SELECT e.topic ~ '\\.(Reverted|Restored|PartWithdrawn)$' AS is_end
+                       FROM backstory.events e WHERE e.stream_id = found.id AND {_MINE}
+                       AND e.origin = 'import' ORDER BY e.version DESC LIMIT 1) AS mine ON true
+    LEFT JOIN LATERAL (SELECT e.topic LIKE '%%.Withdrawn' AS is_withdrawn FROM backstory.events e
+                       WHERE e.stream_id = found.id AND e.topic ~ '\\.(Withdrawn|Reinstated)$'
+                       ORDER BY e.version DESC LIMIT 1) AS ended ON true
 """
+"""``is_gone``: it was withdrawn, or taken back, by an earlier revert."""
 _OTHERS = """
-    UPDATE made SET is_kept = true WHERE is_new AND EXISTS (
+    UPDATE made SET is_kept = true WHERE is_new AND NOT is_gone AND EXISTS (
         SELECT FROM backstory.events e WHERE e.stream_id = made.id AND e.origin <> 'policy'
         AND e.correlation_id <> %(id)s AND NOT (e.origin = 'import' AND EXISTS (
             SELECT FROM views.imports i WHERE i.id = e.correlation_id AND i.status = 'reverted')))
 """
 """What other imports did that were reverted counts for nothing."""
 _DONE = """
-    SELECT count(DISTINCT stream_id) FILTER (WHERE topic LIKE '%%.Withdrawn'),
+    SELECT count(DISTINCT stream_id) FILTER (WHERE topic LIKE '%%.Withdrawn' AND NOT EXISTS (
+            SELECT FROM backstory.events back WHERE back.stream_id = m.id
+            AND back.version > events.version AND back.topic LIKE '%%.Reinstated')),
         count(DISTINCT stream_id) FILTER (
             WHERE topic LIKE '%%.Reverted' OR topic LIKE '%%.Restored'
                OR topic LIKE '%%.PartWithdrawn' AND NOT m.is_new)
@@ -44,8 +55,15 @@ _DONE = """
 """
 _PAGE = """
     SELECT id, kind, position, is_new, version, began_at FROM made
-    WHERE (position, id) < (%(position)s, %(last)s) AND NOT is_kept
+    WHERE (position, id) < (%(position)s, %(last)s) AND NOT is_kept AND NOT is_gone
     ORDER BY position DESC, id DESC LIMIT %(limit)s
+"""
+
+
+_TOGETHER = """
+    SELECT m.id, m.kind, m.position, m.is_new, m.version, m.began_at FROM made m
+    WHERE m.is_new AND NOT m.is_kept AND NOT m.is_gone AND (m.id = ANY (%(contacts)s) OR EXISTS (
+        SELECT FROM made k WHERE k.command_id = m.command_id AND k.id = ANY (%(ids)s)))
 """
 
 
@@ -73,6 +91,7 @@ class Streams:
         connection.execute(_COLLECT, self._named)
         connection.execute("CREATE UNIQUE INDEX ON made (id)")
         connection.execute("CREATE INDEX ON made (position, id)")
+        connection.execute("CREATE INDEX ON made (command_id)")
         connection.execute("ANALYZE made")
         end = "SELECT count(*), (SELECT max(position) FROM backstory.events) FROM made"
         [(self.count, self.position)] = connection.execute(end)
@@ -114,6 +133,18 @@ class Streams:
             more = [left.pop(id) for id in named]
             self.keep(more)
             found += more
+        return found
+
+    def keep_together(self, kept: Sequence[Made]) -> list[Made]:
+        """Mark, and answer, what was created by the command that created one of these, and the
+        first contacts of these."""
+        ids = [one.id for one in kept if one.is_new]
+        if not ids:
+            return []
+        contacts = [derived(id, "primary-contact") for id in ids]
+        with self._connection.cursor(row_factory=class_row(Made)) as cursor:
+            found = cursor.execute(_TOGETHER, {"ids": ids, "contacts": contacts}).fetchall()
+        self.keep(found)
         return found
 
     def _named_among(self, ids: list[UUID]) -> set[UUID]:
