@@ -214,7 +214,10 @@ def test_columns_called_like_fields_need_no_mapping() -> None:
         ({"fields": {"name.first": "c"}}, "name has no parts"),
         ({"fields": {"custom.a.b": "c"}}, "no parts"),
         ({"fields": {"name": {"template": "{c|shout}"}}}, "no filter 'shout'"),
-        ({"fields": {"parent_id": {"column": "c", "by": "phone"}}}, "found by name, external"),
+        (
+            {"fields": {"parent_id": {"column": "c", "by": "login"}}},
+            "found by name, phone, external",
+        ),
         ({"fields": {"parent_id": {"column": "c", "by": "external"}}}, "needs a system"),
         ({"then": [{"command": "fly"}]}, "no command customers/fly"),
         ({"then": [{"command": "register"}]}, "begins a record"),

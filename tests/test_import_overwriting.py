@@ -102,15 +102,36 @@ def test_a_first_contact_is_brought_up_to_date(take: Any, backstory: Backstory) 
     assert counts(take({"phone": "13900139000"})) == (0, 0, 1, 0)
 
 
-def test_a_first_contact_does_not_become_somebody_else(take: Any, backstory: Backstory) -> None:
+def test_another_person_is_entered_beside_the_first_contact_once(
+    take: Any, backstory: Backstory
+) -> None:
     take({})
-    report = take({"contact": "李娜", "phone": "13900139000"}, on_duplicate="update")
-    assert counts(report) == (0, 0, 1, 0)
-    assert said(report) == []
-    [(_, remark)] = report.suspicious
-    assert remark == "primary_contact: 王强 is there, and stays"
-    [contact] = rows(backstory, "contacts").values()
-    assert (contact.name, contact.phone) == ("王强", "13800138000")
+    other = {"contact": "李娜", "phone": "13900139000"}
+    refused = take(other)
+    [(_, reason)] = refused.refusals
+    assert "differs in primary_contact.name, primary_contact.phone" in reason
+    report = take(other, on_duplicate="update")
+    assert (counts(report), said(report)) == ((0, 1, 0, 0), [])
+    assert report.parts == {"contacts": 1}
+    assert counts(take(other, on_duplicate="update")) == (0, 0, 1, 0)
+    people = rows(backstory, "contacts").values()
+    assert sorted((one.name, one.phone, one.primary) for one in people) == [
+        ("李娜", "13900139000", False),
+        ("王强", "13800138000", True),
+    ]
+    [company] = {one.customer_id for one in people}
+    assert company in rows(backstory, "customers")
+
+
+def test_half_a_contact_is_left_out_and_that_is_said(take: Any, backstory: Backstory) -> None:
+    report = take({"phone": ""}, {"code": "2", "name": "红河机械有限公司", "contact": ""})
+    assert counts(report) == (2, 0, 0, 0)
+    assert report.incomplete == 2
+    assert [text for _, text in report.suspicious_in_order()] == [
+        "primary_contact is left out: there is no phone",
+        "primary_contact is left out: there is no name",
+    ]
+    assert rows(backstory, "contacts") == {}
 
 
 def test_a_long_value_is_cut_and_kept_on_one_line(take: Any) -> None:

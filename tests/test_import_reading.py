@@ -86,21 +86,46 @@ def test_ragged_rows_are_refused_with_all_their_cells(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unclosed_quote_at_the_end_is_refused(tmp_path: Path) -> None:
-    [good, (number, cells, problem)] = lines(tmp_path, 'a,b\n1,2\n3,"4\n5,6\n')
-    assert good == (2, ["1", "2"], None)
-    assert (number, cells) == (3, ['3,"4\n5,6\n'])
-    assert problem is not None
-    assert "not valid CSV" in problem
+def test_a_quote_that_nothing_closes_takes_one_row_with_it(tmp_path: Path) -> None:
+    assert lines(tmp_path, 'a,b\n1,2\n3,"4\n5,6\n\n"x\ny",8\n') == [
+        (2, ["1", "2"], None),
+        (3, ['3,"4'], "is not valid CSV: ',' expected after '\"'"),
+        (4, ["5", "6"], None),
+        (6, ["x\ny", "8"], None),
+    ]
+    assert lines(tmp_path, 'a,b\n3,"4\n5,6\n') == [
+        (2, ['3,"4'], "has a quote that nothing closes"),
+        (3, ["5", "6"], None),
+    ]
 
 
-def test_nothing_is_read_behind_a_quote_that_swallows_the_file(tmp_path: Path) -> None:
-    content = 'a,b\n1,2\n3,"' + "x,y\n" * (LONGEST_CELL // 4 + 10) + '",\n7,8\n'
-    [good, (number, _, problem)] = lines(tmp_path, content)
+def test_rows_behind_a_cell_that_is_too_long_are_read(tmp_path: Path) -> None:
+    many = LONGEST_CELL // 4 + 10
+    content = 'a,b\n1,2\n3,"' + "x,y\n" * many + "7,8\n"
+    [good, (number, cells, problem), *rest] = lines(tmp_path, content)
     assert good == (2, ["1", "2"], None)
-    assert number == 3
+    assert (number, cells) == (3, ['3,"x,y'])
     assert problem is not None
-    assert "nothing was read from here on" in problem
+    assert "more than 1,000,000 characters" in problem
+    assert [line for line in rest if line[2] is not None] == []
+    assert rest[0] == (4, ["x", "y"], None)
+    assert rest[-1] == (many + 3, ["7", "8"], None)
+    content = "a,b\n" + "长" * (LONGEST_CELL + 1) + ",2\n7,8\n"
+    [(_, cells, problem), last] = lines(tmp_path, content)
+    assert (len(cells[0]), last) == (LONGEST_CELL + 3, (3, ["7", "8"], None))
+    assert problem is not None
+
+
+def test_every_line_of_a_file_full_of_open_quotes_is_accounted_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.importing.reading.PATIENCE", 10_000)
+    many = 5_000
+    read = lines(tmp_path, "a,b\n" + '"x\n"y"z\n' * many + "7,8")
+    assert [number for number, _, _ in read] == [*range(2, 2 * many + 3)]
+    assert all(problem is not None for _, _, problem in read)
+    assert "too many quotes" in str(read[-1][2])
+    assert {tuple(cells) for _, cells, _ in read} <= {('"x',), ('"y"z',), ("7,8",)}
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,8 @@ def _looks_like_utf16(path: Path) -> Encoding | None:
     for bytes that are halves of other characters (上 ends like a line)."""
     with path.open("rb") as file:
         head = file.read(SAMPLED)
+    if _has_plain_header(head):
+        return None
     ends = sum(map(head.count, _ENDS))
     for codec in ("utf-16-le", "utf-16-be"):
         pairs = [(end + b"\0")[:: 1 if codec.endswith("le") else -1] for end in _ENDS]
@@ -113,6 +115,12 @@ def _looks_like_utf16(path: Path) -> Encoding | None:
         if paired and (paired * 5 >= ends * 4 or _reads_well(head, codec)):
             return Encoding(codec, "content")
     return None
+
+
+def _has_plain_header(head: bytes) -> bool:
+    """Whether it begins with a line of UTF-8 that holds no NUL: those come later, in a cell."""
+    first = head.partition(b"\n")[0].removesuffix(b"\r")
+    return bool(first) and b"\0" not in first and _is_utf8(first)
 
 
 def _reads_well(head: bytes, codec: str) -> bool:

@@ -5,11 +5,13 @@ from uuid import UUID
 
 from adapters.importing.drafts import Draft
 from adapters.importing.overwriting import overwritten
-from adapters.importing.updating import is_as_said, is_other, of_person, updates
+from adapters.importing.plan import digest
+from adapters.importing.updating import is_as_said, is_other, is_so, of_person, updates
 from aggregates.base import derived
 from aggregates.contact import Contact
 from aggregates.errors import NotFound
-from commands.base import Command
+from commands.base import Command, Meta
+from commands.contact import AddContact
 from commands.requests import Request
 
 if TYPE_CHECKING:
@@ -28,23 +30,42 @@ class Existing:
 
     def updates(self) -> tuple[list[Request], list[str]]:
         """What makes it as the row says, and what that replaces. A first contact is told more of;
-        it does not become somebody else."""
+        where the row names somebody else, that is a further one."""
         asked = updates(self._record, self._said, with_stage=self._with_stage)
         replaced = [*overwritten(self._record, (one.command for one in asked))]
         person = self._first_contact()
         if person is None:
             return asked, replaced
+        if is_other(person, self._said):
+            asked.append(self._further_contact())
         if (own := of_person(person, self._said)) is not None:
             replaced += [f"primary_contact.{one}" for one in overwritten(person, [own.command])]
             asked.append(own)
         return asked, replaced
 
-    def stays(self) -> str | None:
-        """Who stays the first contact although the row names somebody else."""
-        person = self._first_contact()
-        if person is None or not is_other(person, self._said):
-            return None
-        return f"primary_contact: {getattr(person, 'name', '')} is there, and stays"
+    def _further_contact(self) -> Request:
+        said = self._said.given()["primary_contact"].model_dump(exclude_unset=True)
+        command = AddContact.model_validate({"customer_id": self._id, **said})
+        key = f"{self._draft.key}/contact/{digest(command.model_dump_json(exclude_unset=True))}"
+        self._run.renew([key])
+        meta = Meta(occurred_at=self._draft.occurred_at)
+        return Request(command, meta=meta, idempotency_key=key)
+
+    def differs_in(self) -> list[str]:
+        """What it does not say as the row does."""
+        said, person = self._said.given(), self._first_contact()
+        parts = said.pop("primary_contact", None)
+        names = [
+            n for n, v in said.items() if n in self._record.STATE and not is_so(self._record, n, v)
+        ]
+        if parts is not None:
+            given = parts.model_dump(exclude_unset=True)
+            names += [
+                f"primary_contact.{n}"
+                for n, v in given.items()
+                if person is None or not is_so(person, n, v)
+            ]
+        return names or ["occurred_at"]
 
     def is_so(self) -> bool:
         """Whether it is by now what the row says, whoever made it so."""

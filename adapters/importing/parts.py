@@ -47,7 +47,10 @@ class WholePlan(Plan):
             parts=parts,
             on_behalf_of=None if user is None else user.value(line.cells),
             lane=_lane(own, parts),
-            suspicious=tuple(one.says for one in self._suspicions if one.holds(line.cells)),
+            suspicious=(
+                *own.suspicious,
+                *(one.says for one in self._suspicions if one.holds(line.cells)),
+            ),
         )
 
     def lane(self, line: Line) -> str | None:

@@ -67,6 +67,7 @@ class Plan:
         self._identity = None if mapping.identity is None else _identity(binding, mapping.identity)
         self.steps = tuple(BoundStep(step, self.kind.PLURAL, binding) for step in mapping.then)
         self._may_lack = may_lack(self.command)
+        self._whole = {n: needs for n in self._may_lack if (needs := needed(self.command, n))}
 
     def is_for(self, line: Line) -> bool:
         """Whether the mapping's conditions hold of the row."""
@@ -80,12 +81,23 @@ class Plan:
         fields = filled(self._fillers, cells)
         if self._external is not None and "id" not in fields["external"]:
             del fields["external"]
+        lacking = tuple(self._without_halves(fields))
         occurred_at = None if self._occurred_at is None else self._occurred_at.value(cells)
         incomplete = [name for name in self._may_lack if name not in fields]
         if self._occurred_at is not None and occurred_at is None:
             incomplete.append(OCCURRED_AT)
         key = self._key(line, fields)
-        return Draft(line, fields, occurred_at, tuple(incomplete), key, self._then(cells))
+        then = self._then(cells)
+        return Draft(line, fields, occurred_at, tuple(incomplete), key, then, suspicious=lacking)
+
+    def _without_halves(self, fields: Fields) -> Iterator[str]:
+        """Leave out parts, such as a first contact, of which not all is known that one needs, and
+        say so."""
+        for name, needed in self._whole.items():
+            lacks = [part for part in needed if part not in fields.get(name, needed)]
+            if lacks:
+                del fields[name]
+                yield f"{name} is left out: there is no {', '.join(lacks)}"
 
     def _telling(self, line: Line, record: Filler) -> Draft:
         """A row that tells more of a record that is there."""
@@ -197,6 +209,14 @@ def may_lack(command: type[Command[Any]]) -> tuple[str, ...]:
     recorded = created.model_fields
     required = (name for name, field in command.model_fields.items() if field.is_required())
     return tuple(n for n in required if n not in recorded or not recorded[n].is_required())
+
+
+def needed(command: type[Command[Any]], name: str) -> tuple[str, ...]:
+    """What a field that has fields of its own cannot be without; none where it has none."""
+    annotation = command.model_fields[name].annotation
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return ()
+    return tuple(n for n, field in annotation.model_fields.items() if field.is_required())
 
 
 def validated(model: type[M], fields: Fields) -> M:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -19,6 +20,8 @@ from adapters.importing.sources import (
 
 LONGEST_CELL = 1_000_000
 """Characters; far more than any field takes. A longer cell is a quote that was never closed."""
+PATIENCE = 50 * LONGEST_CELL
+"""Characters that are read again, in all, for a row turned out to be none."""
 LONGEST_ROW = 20 * LONGEST_CELL
 """Characters, so that a file without an end of line does not fill the memory."""
 HINT = re.compile(r"\ufeff?sep=([^\r\n\"\0])\r?\n")
@@ -107,28 +110,41 @@ class _Lines:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self._returned: deque[str] = deque()
         self.number = 0
         self.taken: list[str] = []
-        self._size = 0
+        self.size = 0
+        """Characters of those."""
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = self._file.readline(LONGEST_ROW)
+        line = self._returned.popleft() if self._returned else self._file.readline(LONGEST_ROW)
         if not line:
             raise StopIteration
         self.number += 1
         self.taken.append(line)
-        self._size += len(line)
-        if self._size >= LONGEST_ROW:
+        self.size += len(line)
+        if self.size >= LONGEST_ROW:
+            self._skip_rest(line)
             raise csv.Error("field larger than a row may be")
         return line
+
+    def _skip_rest(self, line: str) -> None:
+        """Of a line that is longer than a row may be, the rest is not kept."""
+        while line and not line.endswith(("\n", "\r")):
+            line = self._file.readline(LONGEST_ROW)
 
     def begin(self) -> None:
         """A new row."""
         self.taken.clear()
-        self._size = 0
+        self.size = 0
+
+    def give_back(self) -> None:
+        """Read all lines that were taken again, but the first."""
+        self._returned.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
 
     @property
     def first(self) -> int:
@@ -137,27 +153,47 @@ class _Lines:
 
 
 def _rows(lines: _Lines, delimiter: str) -> Iterator[Line]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
+    """Rows; where one is no valid CSV, its first line is refused, and the next line begins a row:
+    a quote that is never closed takes one row with it, and not the rest of the file."""
+    reader, patience = csv.reader(lines, delimiter=delimiter, strict=True), PATIENCE
+    while patience > 0:
         lines.begin()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            is_endless = "field larger" in str(error)
-            yield Line(lines.first, ["".join(lines.taken)], _problem(error, is_endless))
-            if is_endless:
-                return  # Where the cell should have ended nobody knows.
+            refused = Line(lines.first, [lines.taken[0].rstrip("\r\n")], _problem(error))
+            patience -= lines.size if len(lines.taken) > 1 else 0
+            lines.give_back()
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            yield refused
             continue
         if cells:
             yield Line(lines.first, cells)
+    yield from _unread(lines)
 
 
-def _problem(error: csv.Error, is_endless: bool) -> str:
-    if is_endless:
+def _unread(lines: _Lines) -> Iterator[Line]:
+    """The rest of a file that is in no order."""
+    while True:
+        lines.begin()
+        try:
+            text = next(lines)
+        except StopIteration:
+            return
+        except csv.Error:
+            text = lines.taken[0]
+        text = text.rstrip("\r\n")
+        yield Line(lines.first, [text], "was not read: too many quotes that nothing closes")
+
+
+def _problem(error: csv.Error) -> str:
+    said = str(error)
+    if "field larger" in said:
         return (
-            f"has a cell of more than {LONGEST_CELL:,} characters, probably a quote that is never "
-            "closed: nothing was read from here on"
+            f"has a cell of more than {LONGEST_CELL:,} characters, or a quote that nothing closes"
         )
-    return f"is not valid CSV: {error}"
+    if "unexpected end" in said:
+        return "has a quote that nothing closes"
+    return f"is not valid CSV: {said}"

@@ -178,9 +178,6 @@ class Row:
         existing = Existing(self._run, self._draft, self._entering.command, id)
         if self._run.on_duplicate == "update":
             requests, self._overwrites = existing.updates()
-            if (stays := existing.stays()) is not None:
-                said = (*self._draft.suspicious, stays)
-                self._draft = replace(self._draft, suspicious=said)
             self.further.extendleft(Asked(request) for request in reversed(requests))
             self._continue(id)
         elif is_same:
@@ -191,7 +188,9 @@ class Row:
         elif existing.is_so():
             self._continue(id)
         else:
-            self._run.report.refuse(self._draft.line, self._entered_so_far() + _already(id))
+            said = f"exists already as {id}, and differs in {', '.join(existing.differs_in())}"
+            reason = f"{self._entered_so_far()}{said}; see --on-duplicate"
+            self._run.report.refuse(self._draft.line, reason)
             self._leave()
 
     def _existing(self, refusal: DomainError) -> UUID | None:
@@ -209,11 +208,15 @@ class Row:
         if asked.if_differs and self._stands_as(id, asked.request.command):
             self._continue(id)
             return
-        request = replace(asked.request, id=asked.request.id or id)
+        request = asked.request
+        if not request.command.CREATES:
+            request = replace(request, id=request.id or id)
 
         def done(result: Done | DomainError) -> None:
             if isinstance(result, Done):
                 self._is_changed |= result.is_change
+                if request.command.CREATES and result.is_change:
+                    self._run.report.parts[request.command.AGGREGATE.PLURAL] += 1
                 self._lacks -= {n for n, v in request.command.given().items() if v is not None}
                 self._continue(id)
             else:
@@ -251,7 +254,3 @@ class Row:
     def _leave(self) -> None:
         """It is accounted for: the next of its lane may begin."""
         self._run.lanes.leave(self.lane)
-
-
-def _already(id: UUID) -> str:
-    return f"exists already as {id}, and not as this row says; see --on-duplicate"

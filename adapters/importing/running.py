@@ -194,6 +194,10 @@ class Import:
             row.known = known
             self.lanes.put(row)
 
+    def renew(self, keys: Iterable[str]) -> None:
+        """Know whether requests of these keys were taken back: then others are made."""
+        self._renewing.receipts(keys)
+
     def is_repeated(self, request: Request, stored: StoredReceipt) -> bool:
         """Whether the request that was carried out under its key said the same."""
         return stored.fingerprint == self._keys.fingerprint(request.body())
