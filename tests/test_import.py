@@ -209,6 +209,20 @@ def test_only_an_import_that_refuses_rows_leaves_a_file_of_them(
     assert not refused_path(path).exists()
 
 
+def test_a_file_that_somebody_else_has_called_so_is_left_alone(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    notes = tmp_path / "c.csv.refused.csv"
+    notes.write_text("my own notes\n", encoding="utf-8")
+    path = write_csv(tmp_path / "c.csv", [HEADER, customer("云泽青峰有限公司", industry="nothing")])
+    assert counts(imported(backstory, "customers", path)) == (0, 0, 0, 1)
+    assert [row["line"] for row in read_csv(tmp_path / "c.csv.refused-2.csv")] == ["2"]
+    write_csv(path, [HEADER, customer("云泽青峰有限公司")])
+    assert counts(imported(backstory, "customers", path)) == (1, 0, 0, 0)
+    assert not (tmp_path / "c.csv.refused-2.csv").exists()
+    assert notes.read_text("utf-8") == "my own notes\n"
+
+
 def test_what_is_no_code_is_said_to_be_none(backstory: Backstory, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "c.csv", [HEADER, customer("云泽青峰有限公司", industry="软件")])
     [reason] = said(imported(backstory, "customers", path)).values()

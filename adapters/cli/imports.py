@@ -13,7 +13,7 @@ from adapters import registry
 from adapters.cli.failures import REFUSED, UNAVAILABLE, Failure
 from adapters.cli.files import Delimiter, Encoding, Sheet, choices
 from adapters.cli.mappings import suggested, told
-from adapters.cli.opening import Data, opened, settings
+from adapters.cli.opening import Data, opened, settings, where
 from adapters.importing import reverting
 from adapters.importing.jobs import IMPORTER, Job, prepare, run
 from adapters.importing.keeping import named
@@ -83,6 +83,7 @@ def import_file(
     job = Job(kind, file, chosen, on_duplicate, dry_run, workers=workers, choices=said)
     prepared = prepare(job, settings(data).zone)
     print("\n".join(prepared.detected.lines()), flush=True)
+    print(f"into {where(data)}\n" if not dry_run else "", end="", flush=True)
     with opened(data) as backstory:
         report, refused = run(backstory, prepared, Progress(prepared.file))
     _tell(report, refused, dry_run)

@@ -43,6 +43,16 @@ def opened(data: Path | None, *, existing: bool = False) -> Iterator[Backstory]:
         yield backstory
 
 
+def where(data: Path | None) -> str:
+    """Where a command that stores something stores it, as one says it before."""
+    wanted = settings(data)
+    if wanted.database_url is not None:
+        return "the database of BACKSTORY_DATABASE_URL"
+    folder = wanted.data.absolute()
+    is_there = has_cluster(folder / DATABASE_FOLDER)
+    return f"{folder}{'' if is_there else ' (new: there was no data here)'}"
+
+
 def _require_data(wanted: Settings) -> None:
     url, folder = wanted.database_url, wanted.data.absolute()
     if has_cluster(folder / DATABASE_FOLDER) if url is None else _has_schema(url):

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -16,6 +17,9 @@ from adapters.importing.mapping import REPORTED, is_reported
 from adapters.importing.sources import Line
 
 Outcome = Literal["created", "updated", "skipped", "refused"]
+_OWN_HEADER = re.compile(r"line_*(.)reason_*(\1|$)")
+MOST_OF_OTHERS = 10
+"""Files of others whose names are avoided."""
 ENDING = ".refused.csv"
 LONGEST_NAME = 255
 """Bytes, in most file systems."""
@@ -152,11 +156,25 @@ def _short(name: str) -> str:
 
 
 def refused_path(source: Path) -> Path:
-    """Beside the file; in the current folder where its own is not to be written to.
+    """Beside the file; in the current folder where its own is not to be written to. A file of this
+    name that no import has written is left alone: then ours has a number.
 
     Root may write everywhere; a folder that nobody else may write to is left alone all the same.
     """
-    name = _short(source.name) + ENDING
     folder = source.absolute().parent
     is_writable = os.access(folder, os.W_OK) and folder.stat().st_mode & 0o222
-    return folder / name if is_writable else Path.cwd() / name
+    place = folder if is_writable else Path.cwd()
+    endings = (ENDING, *(f".refused-{number}.csv" for number in range(2, MOST_OF_OTHERS)))
+    paths = [place / (_short(source.name) + ending) for ending in endings]
+    return next((path for path in paths if _is_ours(path)), paths[0])
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether nothing is there, or what an import has written."""
+    if not path.is_file():
+        return True
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _OWN_HEADER.match(file.readline(100)) is not None
+    except (OSError, UnicodeDecodeError):
+        return False

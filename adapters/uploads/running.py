@@ -68,6 +68,7 @@ class Run:
         except (BadMapping, UnreadableFile) as error:
             self._end("failed", problem=str(error).replace(str(place / "file"), "the file"))
         except BeingReverted:
+            self._told |= {"rows_per_second": None, "seconds_left": None}
             self._end("stopped")
         except (*AWAY, Stopping):
             raise
