@@ -16,6 +16,7 @@ from adapters.importing.jobs import IMPORTER
 from adapters.importing.report import Report
 from adapters.importing.reverting import Reverted
 from aggregates.importing import Import
+from commands.base import COMMANDS
 from commands.importing import RevertImport
 from commands.requests import Request
 from tests.importing import SECRET, counts
@@ -138,6 +139,27 @@ def test_what_was_reinstated_stays_when_it_is_asked_again(folder: Folder) -> Non
     assert ("customer", "changed-since") in why(came)
     assert figures(came) == (1, 0, 3)
     assert folder.read(f"customers/{back}")["withdrawn_at"] is None
+
+
+def test_a_first_contact_that_was_withdrawn_alone_is_given_back(folder: Folder) -> None:
+    folder.customers(1)
+    id = folder.id(0)
+    [person] = contacts(folder, id)
+    withdraw = COMMANDS["contacts/withdraw"].model_validate({})
+    application = folder.service.backstory.application
+    application.dispatch(Request(withdraw, UUID(person["id"])), IMPORTER)
+    assert contacts(folder, id) == []
+    refused = folder.customers(1)
+    assert counts(refused) == (0, 0, 0, 1)
+    assert "primary_contact" in str(refused.refusals[0])
+    assert id in str(refused.refusals[0])
+    assert counts(folder.customers(1, on_duplicate="skip")) == (0, 0, 1, 0)
+    assert counts(folder.customers(1, on_duplicate="update")) == (0, 1, 0, 0)
+    assert [(one["id"], one["phone"]) for one in contacts(folder, id)] == [
+        (person["id"], person["phone"])
+    ]
+    assert counts(folder.customers(1, on_duplicate="update")) == (0, 0, 1, 0)
+    assert counts(folder.customers(1)) == (0, 0, 1, 0)
 
 
 def test_the_command_line_tries_again(folder: Folder) -> None:

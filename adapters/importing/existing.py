@@ -10,7 +10,7 @@ from adapters.importing.updating import is_as_said, is_other, is_so, of_person, 
 from aggregates.base import derived
 from aggregates.contact import Contact
 from aggregates.errors import NotFound
-from commands.base import Command, Meta
+from commands.base import COMMANDS, Command, Meta
 from commands.contact import AddContact
 from commands.requests import Request
 
@@ -38,6 +38,8 @@ class Existing:
             return asked, replaced
         if is_other(person, self._said):
             asked.append(self._further_contact())
+        elif person.is_withdrawn:  # A revert took it, and left the customer.
+            asked.append(Request(COMMANDS["contacts/reinstate"](), person.id))
         if (own := of_person(person, self._said)) is not None:
             replaced += [f"primary_contact.{one}" for one in overwritten(person, [own.command])]
             asked.append(own)
@@ -51,9 +53,16 @@ class Existing:
         meta = Meta(occurred_at=self._draft.occurred_at)
         return Request(command, meta=meta, idempotency_key=key)
 
+    def has_lost_contact(self) -> bool:
+        """Whether the contact that the row speaks of was withdrawn, and the record is there."""
+        person = self._first_contact()
+        return person is not None and person.is_withdrawn
+
     def differs_in(self) -> list[str]:
         """What it does not say as the row does."""
         said, person = self._said.given(), self._first_contact()
+        if person is not None and person.is_withdrawn:
+            person = None
         parts = said.pop("primary_contact", None)
         names = [
             n for n, v in said.items() if n in self._record.STATE and not is_so(self._record, n, v)
@@ -70,6 +79,8 @@ class Existing:
     def is_so(self) -> bool:
         """Whether it is by now what the row says, whoever made it so."""
         person = self._first_contact()
+        if person is not None and person.is_withdrawn:
+            return False
         if not is_as_said(self._record, self._said, person, with_stage=self._with_stage):
             return False
         began_at = self._draft.occurred_at

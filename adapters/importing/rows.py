@@ -180,7 +180,7 @@ class Row:
             requests, self._overwrites = existing.updates()
             self.further.extendleft(Asked(request) for request in reversed(requests))
             self._continue(id)
-        elif is_same:
+        elif is_same and not existing.has_lost_contact():
             self._continue(id)
         elif self._run.on_duplicate == "skip":
             self._run.report.outcomes["skipped"] += 1
