@@ -6,7 +6,7 @@ from typing import Any
 
 import tomli_w
 
-from adapters.importing.mapping import Mapping
+from adapters.importing.mapping import Mapping, Step
 
 
 def drafted(mapping: Mapping, remarks: Iterable[str] = ()) -> str:
@@ -14,6 +14,13 @@ def drafted(mapping: Mapping, remarks: Iterable[str] = ()) -> str:
     lines = [f"# {_line(remark)}\n" for remark in remarks]
     written = _written(mapping.model_dump(exclude_defaults=True))
     return "".join(lines) + ("\n" if lines else "") + tomli_w.dumps(written)
+
+
+def commented(steps: Iterable[Step]) -> str:
+    """Steps for the end of a mapping file, to be uncommented by whoever completes them."""
+    written = [_written(step.model_dump(exclude_defaults=True)) for step in steps]
+    lines = tomli_w.dumps({"then": written}).splitlines() if written else []
+    return "".join(f"\n# {line}" if line else "\n#" for line in lines) + ("\n" if lines else "")
 
 
 def _line(remark: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.importing.drafting import drafted
+from adapters.importing.drafting import commented, drafted
 from adapters.importing.evidence import shown
 from adapters.importing.suggesting import Suggestion
 
@@ -12,7 +12,7 @@ def text(suggestion: Suggestion) -> str:
     left_out = [shown(c.cells.name) for c in suggestion.columns if c.field is None]
     remarks = [f"To decide: {one}" for one in suggestion.to_decide]
     remarks += [f"Not imported: {name or '(no name)'}" for name in left_out]
-    return drafted(suggestion.mapping, remarks)
+    return drafted(suggestion.mapping, remarks) + commented(suggestion.steps)
 
 
 def columns(suggestion: Suggestion) -> list[dict[str, Any]]:

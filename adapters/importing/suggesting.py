@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from adapters.importing.assigning import ID, SYSTEM, Assigning, Column, columns_of
+from adapters.importing.closing import KIND, closing
 from adapters.importing.evidence import Asking, listed, shown
 from adapters.importing.headings import Headings
-from adapters.importing.mapping import BadMapping, External, Mapping, is_reported
+from adapters.importing.mapping import BadMapping, External, Mapping, Step, is_reported
 from adapters.importing.plan import creating, may_lack
 from adapters.importing.sources import FOUND_OUT, Choices, Source
 from adapters.importing.steps import MOMENT
@@ -33,6 +34,8 @@ class Suggestion:
     """Required fields that no column fills: records will be listed as incomplete."""
     impossible: tuple[str, ...]
     """Fields that no column fills and without which no record can be entered."""
+    steps: tuple[Step, ...] = ()
+    """Further commands that it needs, once a person has said what is missing in them."""
 
     @property
     def to_decide(self) -> list[str]:
@@ -82,6 +85,7 @@ def suggest(
     headings = Headings(command, texts)
     columns = columns_of(header, rows)
     Assigning(command, headings, columns, asking).assign(with_custom)
+    certain, to_name = closing(columns, asking) if kind == KIND else ([], [])
     rules = {c.field: c.verdict.rule for c in columns if c.field and c.verdict.rule}
     occurred_at, external = rules.pop(MOMENT.name, None), None
     if ID in rules and SYSTEM not in rules and asking.system is not None:
@@ -94,6 +98,7 @@ def suggest(
         external=external,
         occurred_at=occurred_at,
         fields=rules,
+        then=certain,
     )
     filled = {c.field.split(".")[0] for c in columns if c.field}
     unfilled = [n for n, f in command.model_fields.items() if f.is_required() and n not in filled]
@@ -103,4 +108,5 @@ def suggest(
         tuple(columns),
         tuple(name for name in unfilled if name in lacking),
         tuple(name for name in unfilled if name not in lacking),
+        tuple(to_name),
     )
