@@ -3,6 +3,7 @@
 import tomllib
 from collections import abc
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -21,6 +22,7 @@ from adapters.importing.mapping import Also, External, Mapping, Rule, Step, Susp
 from adapters.importing.plan import Plan, creating
 from adapters.importing.reading import CsvFile
 from adapters.importing.suggesting import Suggestion, is_plain, sample, suggest
+from adapters.importing.targets import money
 from adapters.texts import LANGUAGES, Texts
 from commands.base import COMMANDS
 
@@ -365,6 +367,15 @@ def test_a_column_called_reason_is_only_an_imports_own_beside_its_line() -> None
 def test_where_most_values_would_be_refused_it_is_asked_about() -> None:
     assert question("电话", "1", "2", "95588") == "would be refused: “1”, “2”"
     assert suggested({"名称": ["a"], "电话": ["1", "95588"]}).to_decide == []
+
+
+@pytest.mark.parametrize("said", ["3.2万", "12,5万元", "3 亿", "1萬"])
+def test_an_amount_that_says_its_unit_is_refused_with_what_to_do(said: str) -> None:
+    assert "leave the unit out of the cells and say times = " in question("年收入", said)
+    for times in (None, Decimal(10_000)):
+        for currency in ("CNY", None):
+            with pytest.raises(ValueError, match="counts in"):
+                money(said, currency, times)
 
 
 def test_a_value_that_can_stand_in_no_such_field_is_no_evidence() -> None:

@@ -16,7 +16,7 @@ from adapters.importing.headings import form, synonyms
 from adapters.importing.mapping import Rule
 from adapters.importing.marked import SHARED
 from adapters.importing.notations import SIGNS, NumberNotation, dates, numbers
-from adapters.importing.targets import Target
+from adapters.importing.targets import Target, in_units
 from aggregates.base import markers
 from aggregates.phones import known
 from aggregates.values import MINOR_UNITS, Code, Money
@@ -173,7 +173,8 @@ def _amounts(of: Target, cells: Cells, asking: Asking) -> Verdict:
         return Verdict(cells.rule)
     notation = _numbers(cells, asking)
     if notation is None:
-        return Verdict(None, f"{listed(cells.stripped)} are no amounts such as 12.50")
+        said = next(filter(None, map(in_units, cells.stripped)), None)
+        return Verdict(None, said or f"{listed(cells.stripped)} are no amounts such as 12.50")
     said, times = unit(cells.name)
     signs = [SIGNS[sign] for sign in notation.signs]
     currency = said or asking.currency or (signs[0][0] if [*map(len, signs)] == [1] else None)

@@ -21,6 +21,9 @@ _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _MONEY = re.compile(r"(-?[\d.]+) ?([A-Z]{3})", re.ASCII)
 
+_UNITS = {"千": 1_000, "万": 10_000, "萬": 10_000, "亿": 100_000_000, "億": 100_000_000}
+_IN_UNITS = re.compile(rf"\d\s*([{''.join(_UNITS)}])\s*[^\d\s]*$", re.ASCII)
+
 Read = Callable[[str], Any]
 """From the text of a cell to the value of a field. Raises ValueError saying what is wrong."""
 
@@ -166,6 +169,8 @@ def _parsed(text: str, format: str) -> datetime:
 
 def money(text: str, currency: str | None, times: Decimal | None) -> dict[str, str]:
     """An amount in the rule's currency, or one that says its own: ``12.50 CNY``."""
+    if (said := in_units(text)) is not None:
+        raise ValueError(said)
     if currency is None:
         match = _MONEY.fullmatch(text)
         if match is None:
@@ -174,6 +179,15 @@ def money(text: str, currency: str | None, times: Decimal | None) -> dict[str, s
     if times is not None:
         text = multiplied(text, times)
     return {"amount": text, "currency": currency}
+
+
+def in_units(text: str) -> str | None:
+    """What to do about an amount such as 3.2万; None where it is none such."""
+    unit = _IN_UNITS.search(text)
+    if unit is None:
+        return None
+    times = _UNITS[unit[1]]
+    return f"{text!r} counts in {unit[1]}: leave the unit out of the cells and say times = {times}"
 
 
 def multiplied(text: str, times: Decimal) -> str:
