@@ -14,6 +14,7 @@ from datetime import date
 from itertools import pairwise
 from math import gcd
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -24,8 +25,10 @@ import pytest
 from adapters import registry
 from adapters.bootstrap import Backstory
 from adapters.cli.demo import progress_line
-from adapters.demo import names
+from adapters.demo import names, truths
+from adapters.demo.cities import CITIES
 from adapters.demo.diary import Setting, Step
+from adapters.demo.size import Size
 from adapters.demo.staff import Staff
 from adapters.demo.story import stories
 from adapters.demo.teller import Telling, writing
@@ -349,13 +352,12 @@ def test_companies_of_all_seeds_have_names_of_their_own() -> None:
 
 def test_no_two_companies_can_be_read_as_the_same_name() -> None:
     """Each part is known by where it begins, and what any number chooses no other one does."""
-    assert {len(place) for place in names._PLACES} == {3}
-    assert {len(one) for one in (*names._FIRST, *names._SECOND)} == {1}
+    assert {len(city.name) for city in CITIES} == {2}
+    assert {len(one) for one in (*names._FIRST, *names._SECOND, *names._THIRD)} == {1}
     trades = [trade for trade, _ in names._TRADES]
-    assert not {trade[0] for trade in trades} & {*names._THIRD}
     named = [trade + kind for trade in trades for kind in names._KINDS]
     assert len({*named}) == len(named)
-    for parts in (names._PLACES, names._FIRST, names._SECOND, names._THIRD, trades):
+    for parts in (CITIES, names._FIRST, names._SECOND, names._THIRD, trades):
         assert len({*parts}) == len(parts)
     assert gcd(names._STRIDE, names._COMPANIES) == 1
     assert names._COMPANIES % names._HALVES == 0
@@ -367,18 +369,32 @@ def test_people_are_many_and_can_be_called_and_written_to() -> None:
     assert len({person.login for person in people}) > 300
     for number in (0, 9_999, 10_000, 123_456, 99_999_999, *range(0, names.MOBILES, 800_009)):
         valid_phone(names.mobile(3, number))
-        valid_phone(names.landline(3, number))
+        valid_phone(names.landline(3, number, CITIES[number % 48]))
     upto = range(100_000)
     calls = [names.mobile(seed, n) for seed in (1, 2, 3) for n in upto]
     assert len({*calls}) == len(calls)
-    lines = [names.landline(seed, n) for seed in (1, 2, 3) for n in upto]
+    lines = [names.landline(seed, n, CITIES[0]) for seed in (1, 2, 3) for n in upto]
     assert len({*lines}) == len(lines)
     letters = {names.email(seed, n, "wang.wei") for seed in (1, 2, 3) for n in range(100)}
     assert len(letters) == 300
     for letter in letters:
         valid_email(letter)
-    place = names.company(1, 1).place
-    assert names.address(place, 17).startswith(place)
+    city = names.company(1, 1).city
+    assert names.address(city, 17).startswith(city.full_name)
+
+
+def test_customers_are_where_their_numbers_are_and_as_large_as_what_they_earn() -> None:
+    assert len({city.name for city in CITIES}) == len(CITIES)
+    for city in CITIES:
+        for number in range(0, 9_000_000, 99_991):
+            valid_phone(names.landline(3, number, city))
+    chance = Random(1)
+    sizes = [Size.of(chance, segment.tag) for segment in truths.SEGMENTS for _ in range(200)]
+    assert len({size.employees for size in sizes}) > 200
+    assert {size.revenue // size.employees // 1_500_000 for size in sizes} == {0}
+    assert max(size.founded_on for size in sizes) < date(2017, 1, 1)
+    shares = Counter(names.company(1, n).industry for n in range(1_000))
+    assert shares["manufacturing"] > 600
 
 
 def test_the_staff_grows_with_the_company_and_has_logins_of_its_own() -> None:

@@ -25,6 +25,13 @@ class Span(NamedTuple):
     end: datetime | None
 
 
+class Order(NamedTuple):
+    product: Product
+    quantity: int
+    amount: int
+    """In CNY, as it is quoted first."""
+
+
 @dataclass
 class Deals:
     """Opens opportunities and brings them to an end."""
@@ -46,37 +53,38 @@ class Deals:
         chance = self.diary.chance
         weights = [share for share, _, _ in truths.RESPONSE_WINS]
         _, hours, wins = chance.choices(truths.RESPONSE_WINS, weights)[0]
-        product, count = self._wanted()
-        self._asked.append(product)
-        id, at = self._open(self.diary.hours_later(at, 0.1, 0.5), product, count, "lead")
+        order = self._wanted()
+        self._asked.append(order.product)
+        id, at = self._open(self.diary.hours_later(at, 0.1, 0.5), order, "lead")
         answered_at = self.diary.hours_later(at, *hours)
         answers = self._of(bargaining.ANSWERS_OF_MACHINES, bargaining.ANSWERS_OF_PARTS)
-        self._talk(id, answered_at, answers, product)
-        won_at, ended_at = self._work(id, answered_at, product, count, wins)
+        self._talk(id, answered_at, answers, order.product)
+        won_at, ended_at = self._work(id, answered_at, order, wins)
         self.spans.append(Span("opportunities", id, at, ended_at))
         return won_at
 
     def again(self, at: datetime) -> datetime | None:
         """A later purchase; the customer knows what it wants."""
-        product, count = self._wanted()
-        id, at = self._open(at, product, count, "proposal")
+        order = self._wanted()
+        id, at = self._open(at, order, "proposal")
         talked_at = self.diary.hours_later(at, 0.5, 6)
-        self._talk(id, talked_at, bargaining.REPEATS, product, "in")
+        self._talk(id, talked_at, bargaining.REPEATS, order.product, "in")
         later = self.diary.days_later(talked_at, 2, 6)
         self._advance(id, later, "negotiating")
         closed_at = self.diary.days_later(later, 2, 5)
-        won_at = self._close(id, closed_at, product, count, truths.REPEAT_WINS)
+        won_at = self._close(id, closed_at, order, truths.REPEAT_WINS)
         self.spans.append(Span("opportunities", id, at, closed_at))
         return won_at
 
-    def _wanted(self) -> tuple[Product, int]:
+    def _wanted(self) -> Order:
+        """At list price, less a discount; machines also with options."""
         chance, what = self.diary.chance, self.arrival.segment.products
         most = {"line": 1, "machine": 2, "part": 3}[what]
-        return chance.choice(business.PRODUCTS[what]), chance.randint(1, most)
+        product, count = chance.choice(business.PRODUCTS[what]), chance.randint(1, most)
+        share = chance.uniform(0.86, 1.0) if what == "part" else chance.uniform(0.91, 1.14)
+        return Order(product, count, round(product.price * count * share / 100) * 100)
 
-    def _open(
-        self, at: datetime, product: Product, count: int, stage: str
-    ) -> tuple[UUID, datetime]:
+    def _open(self, at: datetime, order: Order, stage: str) -> tuple[UUID, datetime]:
         chance, seat = self.diary.chance, self.arrival.seat
         id = self.diary.setting.id(f"opportunity/{self.diary.name}/{len(self.spans)}")
         owner, (contact_id, _) = seat.holder(at.date()), self.people.at(at)
@@ -85,10 +93,10 @@ class Deals:
             owner,
             "opportunities/open",
             id,
-            title=f"{self.arrival.company.short_name} {product.name} × {count}",
+            title=f"{self.arrival.company.short_name} {order.product.name} × {order.quantity}",
             customer_id=self.arrival.customer_id,
-            amount=money(product.price * count),
-            products=(product.name,),
+            amount=money(order.amount),
+            products=(order.product.name,),
             stage=stage,
             source=self.arrival.source,
             expected_close_on=self.diary.days_later(at, 30, 120).date(),
@@ -100,7 +108,7 @@ class Deals:
         return id, at
 
     def _work(
-        self, id: UUID, at: datetime, product: Product, count: int, wins: float
+        self, id: UUID, at: datetime, order: Order, wins: float
     ) -> tuple[datetime | None, datetime]:
         """From the first answer to the end: when it was won, if it was, and when it ended."""
         diary, chance = self.diary, self.diary.chance
@@ -111,13 +119,13 @@ class Deals:
         stages = 3 if is_won else chance.randint(1, 3)
         for stage in ("proposal", "negotiating")[: stages - 1]:
             at = diary.days_later(at, 5, 30)
-            self._visit(id, at, product, stage)
+            self._visit(id, at, order.product, stage)
             at = diary.days_later(at, 2, 14)
             self._advance(id, at, stage)
             # A holiday may begin meanwhile, and then it ends no sooner than what comes next.
-            at = self._reconsider(id, at, stage, product.price * count)
+            at = self._reconsider(id, at, stage, order.amount)
         at = diary.days_later(at, 5, 40)
-        won_at = self._close(id, at, product, count, 1.0 if is_won else 0.0)
+        won_at = self._close(id, at, order, 1.0 if is_won else 0.0)
         return won_at, at
 
     def _reconsider(self, id: UUID, at: datetime, stage: str, amount: int) -> datetime:
@@ -126,7 +134,7 @@ class Deals:
         at = diary.hours_later(at, 0.5, 4)
         by = self.arrival.seat.holder(at.date())
         if stage == "proposal" and diary.happens(0.4):
-            amount = round(amount * chance.choice((0.92, 0.95, 0.97, 1.06)))
+            amount = round(amount * chance.choice((0.92, 0.95, 0.97, 1.04)) / 100) * 100
             why = chance.choice(business.AMOUNT_REASONS)
             diary.ask(at, by, "opportunities/change-amount", id, why, amount=money(amount))
         elif stage == "negotiating" and diary.happens(0.3):
@@ -163,16 +171,14 @@ class Deals:
         by = self.arrival.seat.holder(at.date())
         self.diary.ask(at, by, "opportunities/advance", id, stage=stage)
 
-    def _close(
-        self, id: UUID, at: datetime, product: Product, count: int, wins: float
-    ) -> datetime | None:
+    def _close(self, id: UUID, at: datetime, order: Order, wins: float) -> datetime | None:
         by, on = self.arrival.seat.holder(at.date()), at.date()
         if self.diary.happens(wins):
             is_told = self.diary.ask(at, by, "opportunities/win", id, won_on=on)
             if is_told:
-                self._bought.append((at, product))
+                self._bought.append((at, order.product))
             return at if is_told else None
-        why = self._reason(product.price * count)
+        why = self._reason(order.amount)
         note = self.diary.chance.choice(business.LOSSES[why])
         self.diary.ask(at, by, "opportunities/lose", id, lost_on=on, lost_reason=why, note=note)
         return None

@@ -1,20 +1,12 @@
-"""Invented companies, places and people, by number: the same number is always the same one."""
+"""Invented companies and people of real cities, by number: the same number is always the same."""
 
 from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-# Invented places: no company here can be one that exists. All are of three characters, so that no
-# two of them, each with what follows, can be read as the same name.
-_LANDSCAPES = (
-    *("云泽", "青岚", "沧岚", "望川", "北屿", "南棠", "东麓", "西岫", "临渊", "鹭鸣"),
-    *("枫溪", "墨湖", "澄江", "霁云", "九溪", "长亭", "苍筠", "雁回", "听涛", "月湾"),
-    *("栖云", "白鹿", "锦鳞", "清漪", "柳河", "丹枫", "银滩", "松原", "碧落", "星沙"),
-    *("竹泉", "石笛", "桂屿", "兰皋", "霜林", "晴川", "翠屿", "疏影", "玉笙", "梅坞"),
-)
-_PLACES = tuple(landscape + end for end in "州渡岭塘" for landscape in _LANDSCAPES)
-_AREA_CODES = ("0571", "0512", "0574", "0532", "0755", "0757", "027", "028", "029", "024")
-_DISTRICTS = ("高新区", "经开区", "东湖区", "北城区", "临港区", "南岭区")
+from adapters.demo.cities import CITIES, City
+
+_DISTRICTS = ("高新区", "经开区", "工业园区", "城北工业区", "临港产业园", "科技产业园")
 _ROADS = ("创业路", "工业大道", "科技三路", "兴业街", "滨江路", "产业园一路", "锻造路", "启航路")
 _FIRST = (
     *"恒瑞嘉泰鼎博远信诚盛凌启翰睿铭卓朗昊景宏骏腾毅勤",
@@ -24,40 +16,29 @@ _SECOND = (
     *"川峰越达科辰元海航图源策岳桥帆石林野澜舟工力机阳",
     *"丰成和泽拓胜迪邦洋固旭格凯雷岩江河山云星原田屹泉",
 )
-_THIRD = ("", *"隆盈珂维栋熙森鑫裕昌茂琪韬奕轩皓翔彬毓霖冠钰尧")
+# Always three characters: two would often be the name of a company that exists in the city.
+_THIRD = (
+    *"隆盈珂维栋熙森鑫裕昌茂琪韬奕轩皓翔彬毓霖冠钰尧",
+    *"楷榕璟瀚岚澄潇湛煜烨炜铎钊锴锵镕骁骞骥翊翎翯蔚芃荃莘葳蕴馥潼漪瑄璐",
+)
+# Who makes things of metal buys machine tools; the others here make what their industry uses.
+_MANUFACTURING = (
+    *("精密机械", "汽车零部件", "模具", "电子", "液压件", "五金制品", "阀门", "轴承"),
+    *("食品机械", "航空部件", "智能装备", "电梯配件", "激光设备", "传动部件", "金属制品"),
+    *("塑料机械", "紧固件", "纺织机械", "农业机械", "仪器仪表", "轨道交通装备", "泵业"),
+    *("齿轮", "压缩机", "包装机械", "船舶配件", "橡塑机械", "印刷机械", "刀具", "铸造"),
+)
+_ENERGY = (
+    *("新能源装备", "光伏设备", "储能系统", "电力装备"),
+    *("风电设备", "充电设备", "水电设备", "核电配件"),
+)
 _TRADES = (
-    ("精密机械", "manufacturing"),
-    ("新能源", "energy"),
-    ("汽车零部件", "manufacturing"),
+    *((trade, "manufacturing") for trade in _MANUFACTURING),
+    *((trade, "energy") for trade in _ENERGY),
     ("医疗器械", "healthcare"),
-    ("模具", "manufacturing"),
-    ("光伏材料", "energy"),
-    ("电子", "manufacturing"),
-    ("物流设备", "logistics"),
-    ("液压件", "manufacturing"),
-    ("储能系统", "energy"),
-    ("五金制品", "manufacturing"),
-    ("建筑工程", "construction"),
-    ("阀门", "manufacturing"),
-    ("电力装备", "energy"),
-    ("轴承", "manufacturing"),
-    ("食品机械", "retail"),
-    ("教育装备", "education"),
-    ("航空部件", "manufacturing"),
-    ("智能装备", "software"),
-    ("电梯配件", "manufacturing"),
-    ("激光设备", "manufacturing"),
-    ("风电设备", "energy"),
-    ("传动部件", "manufacturing"),
-    ("金属制品", "manufacturing"),
-    ("塑料机械", "manufacturing"),
-    ("充电设备", "energy"),
-    ("紧固件", "manufacturing"),
-    ("冷链物流", "logistics"),
-    ("纺织机械", "manufacturing"),
-    ("农业机械", "manufacturing"),
-    ("仪器仪表", "manufacturing"),
-    ("轨道交通装备", "manufacturing"),
+    ("康复器械", "healthcare"),
+    ("物流装备", "logistics"),
+    ("建筑机械", "construction"),
 )
 _KINDS = ("", "科技", "实业", "技术")
 _FORMS = ("有限公司", "有限公司", "股份有限公司", "有限责任公司")
@@ -87,7 +68,7 @@ _GIVEN = _spelt(
     "世杰:shijie 亚楠:yanan 鹏飞:pengfei 安琪:anqi 宏伟:hongwei 月华:yuehua 成功:chenggong "
     "淑贞:shuzhen 立群:liqun 芳:fang 涛:tao 静:jing 超:chao 鹏:peng"
 )
-_PARTS: tuple[Sequence[object], ...] = (_PLACES, _TRADES, _KINDS, _THIRD, _FIRST, _SECOND)
+_PARTS: tuple[Sequence[object], ...] = (CITIES, _TRADES, _KINDS, _THIRD, _FIRST, _SECOND)
 _COMPANIES = prod(map(len, _PARTS))
 """More than a thousand million: as many as a thousand seeds of a million customers have."""
 _EACH_SEED = 1_000_000
@@ -107,8 +88,8 @@ _MOBILES = (
 MOBILES = len(_MOBILES) * 1_000_000
 """How many mobile numbers there are."""
 _STRIDE_OF_MOBILES, _MOBILES_APART = 15_278_641, 24_721_361
-_LANDLINES = len(_AREA_CODES) * 10_000_000
-_LANDLINES_APART = 61_803_399
+_LANDLINES, _FIRST_LANDLINE = 9_000_000, 1_000_000
+_LANDLINES_APART, _STRIDE_OF_LANDLINES = 5_562_307, 3_819_661
 """Seeds begin so far apart: of any ten of them, the closest are as far as can be."""
 
 
@@ -116,13 +97,13 @@ class Company(NamedTuple):
     name: str
     short_name: str
     industry: str
-    place: str
+    city: City
     form: str
 
     @property
     def rewritten(self) -> str:
         """The name as somebody writes it who did not look whether the company is there."""
-        return f"{self.place}市{self.name.removeprefix(self.place)}"
+        return f"{self.city.name}市{self.name.removeprefix(self.city.name)}"
 
     @property
     def subsidiary(self) -> str:
@@ -144,8 +125,8 @@ def company(seed: int, number: int) -> Company:
     place, trade, kind, third, first, second = chosen
     what, industry = _TRADES[trade]
     brand, form = _FIRST[first] + _SECOND[second] + _THIRD[third], _FORMS[number % len(_FORMS)]
-    name = f"{_PLACES[place]}{brand}{what}{_KINDS[kind]}{form}"
-    return Company(name, brand + what, industry, _PLACES[place], form)
+    name = f"{CITIES[place].name}{brand}{what}{_KINDS[kind]}{form}"
+    return Company(name, brand + what, industry, CITIES[place], form)
 
 
 def _scattered(number: int) -> int:
@@ -171,11 +152,15 @@ def mobile(seed: int, number: int) -> str:
     return f"{_MOBILES[beginning]}00{serial:06}"
 
 
-def landline(seed: int, number: int) -> str:
-    """A valid number of a switchboard that looks like nobody's."""
-    one = (seed * _LANDLINES_APART + number) % _LANDLINES
-    line, code = divmod(one, len(_AREA_CODES))
-    return f"{_AREA_CODES[code]}-8{line:07}"
+def landline(seed: int, number: int, city: City) -> str:
+    """A valid number of a switchboard in the city; those of a seed differ, and look unlike."""
+    line = (seed * _LANDLINES_APART + number) * _STRIDE_OF_LANDLINES % _LANDLINES
+    return f"{city.area_code}-8{_FIRST_LANDLINE + line}"
+
+
+def website(city: City, number: int) -> str:
+    """An address that nobody can have."""
+    return f"https://{city.spelt}{number}.example.com"
 
 
 def email(seed: int, number: int, login: str) -> str:
@@ -183,8 +168,8 @@ def email(seed: int, number: int, login: str) -> str:
     return f"{login}{number}{'' if seed == 1 else f'.{seed}'}@example.com"
 
 
-def address(place: str, number: int) -> str:
-    """Somewhere in the place."""
+def address(city: City, number: int) -> str:
+    """Somewhere in the city."""
     number, district = divmod(number, len(_DISTRICTS))
     house, road = divmod(number, len(_ROADS))
-    return f"{place}市{_DISTRICTS[district]}{_ROADS[road]}{house % 320 + 1}号"
+    return f"{city.full_name}{_DISTRICTS[district]}{_ROADS[road]}{house % 320 + 1}号"

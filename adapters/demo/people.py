@@ -1,7 +1,7 @@
 """A customer's people: the first contact, who comes after, and new numbers."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,8 @@ FIRST, SECOND, SUCCESSOR, NEW, SUBSIDIARY = NUMBERS = range(5)
 """Whose mobile number is which of a customer's."""
 LEAVES, ANOTHER, NEW_PHONE = 0.25, 0.35, 0.15
 """Shares of customers: whose first contact leaves, who have a second one, whose number changes."""
+BIRTHDAY_KNOWN = 0.5
+"""Share of first contacts whose birthday is learnt."""
 
 
 @dataclass
@@ -29,7 +31,7 @@ class People:
     talk: Talk
     _since: list[tuple[datetime, UUID, str]] = field(default_factory=list)
 
-    def begin(self, at: datetime) -> dict[str, str]:
+    def begin(self, at: datetime) -> dict[str, Any]:
         """The first contact's details."""
         id = derived(self.customer_id, "primary-contact")
         details = self._person(FIRST)
@@ -39,6 +41,10 @@ class People:
     def live(self) -> None:
         """What becomes of them."""
         (begun, first, _), chance = self._since[0], self.diary.chance
+        if self.diary.happens(BIRTHDAY_KNOWN):
+            at = self.diary.days_later(begun, 5, 80)
+            by, born = self.seat.holder(at.date()), self._birthday()
+            self.diary.ask(at, by, "contacts/change-details", first, birthday=born)
         if self.diary.happens(ANOTHER):
             at = self.diary.days_later(begun, 10, 200)
             self._add("second", at, SECOND)
@@ -70,7 +76,8 @@ class People:
         id = self.diary.setting.id(f"contact/{self.diary.name}/{what}")
         details = self._person(which)
         role = self.diary.chance.choice(business.ROLES)
-        fields: dict[str, Any] = {**details, "customer_id": self.customer_id, "role": role}
+        known = {"role": role, "birthday": self._birthday()}
+        fields: dict[str, Any] = {**details, **known, "customer_id": self.customer_id}
         by = self.seat.holder(at.date())
         return details["name"] if self.diary.ask(at, by, "contacts/add", id, **fields) else None
 
@@ -82,7 +89,7 @@ class People:
         """The seed, and a number that nobody else of it has."""
         return self.diary.setting.seed, self.number * len(NUMBERS) + which
 
-    def _person(self, which: int) -> dict[str, str]:
+    def _person(self, which: int) -> dict[str, Any]:
         chance = self.diary.chance
         person = names.person(chance.randrange(100_000))
         return {
@@ -91,3 +98,7 @@ class People:
             "email": names.email(*self._numbered(which), person.login),
             "job_title": chance.choice(business.TITLES),
         }
+
+    def _birthday(self) -> date:
+        chance = self.diary.chance
+        return date(chance.randint(1964, 1994), 1, 1) + timedelta(chance.randrange(365))

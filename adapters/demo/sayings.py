@@ -29,7 +29,7 @@ _REPLIED = (
 _SENT = (
     "已发邮件，{person}确认收到。",
     "当天寄出，快递单号已告知。",
-    "已转{colleague}，当天办妥。",
+    "当天已由同事办妥。",
 )
 _PLANS = (
     "可能追加{product}，先按{few}套估算预算。",
@@ -71,7 +71,7 @@ _CHATS = (
         "email",
         "更新开票信息",
         ("对方来函更新开户行和账号。", "对方来函更换收货联系人，由{person}签收。"),
-        ("{month}起按新信息执行。", "已转{colleague}更新档案。", "已与{person}电话核实。"),
+        ("{month}起按新信息执行。", "已转财务部更新档案。", "已与{person}电话核实。"),
     ),
 )
 CHATS_OF_MACHINES = (
@@ -80,7 +80,7 @@ CHATS_OF_MACHINES = (
         "call",
         "咨询参数设置",
         ("操作工换班后对{product}的参数不熟悉，", "换加工材料后{product}的参数需要调整，"),
-        ("电话里指导完成。", "按手册第{few}章逐项核对后正常。", "已约{colleague}远程指导。"),
+        ("电话里指导完成。", "按手册第{few}章逐项核对后正常。", "已约应用工程师远程指导。"),
     ),
     Saying(
         "message",
@@ -107,7 +107,7 @@ CHATS_OF_PARTS = (
         "message",
         "询问库存",
         ("{person}问{product}有没有现货，", "{person}想提前备{few}套{product}，"),
-        ("仓库有货，当天可发。", "答复{days}天到货。", "已请{colleague}预留。"),
+        ("仓库有货，当天可发。", "答复{days}天到货。", "已请仓库预留。"),
     ),
 )
 """What customers get in touch about."""
@@ -187,7 +187,7 @@ CARES_OF_MACHINES = (
         "visit",
         "上门回访",
         ("检查了{product}的导轨润滑，", "看了{product}的运行记录，", "听操作工谈{product}的使用，"),
-        ("提醒更换滤芯。", "主轴温升正常。", "建议{next_month}做一次精度检测。", *_PLANS),
+        ("提醒更换滤芯。", "温升和振动正常。", "建议{next_month}做一次精度检测。", *_PLANS),
     ),
     Saying(
         "call",

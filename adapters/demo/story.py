@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time, timedelta
 from random import Random
+from typing import Any
 
 from adapters.demo import business, names, sayings, truths
 from adapters.demo.arrival import Arrival, Double
@@ -11,6 +12,7 @@ from adapters.demo.deals import Deals, Span
 from adapters.demo.diary import Diary, Setting, Step, money
 from adapters.demo.people import SUBSIDIARY, People
 from adapters.demo.service import Service
+from adapters.demo.size import Size
 from adapters.demo.staff import Seat
 from adapters.demo.talk import Talk
 
@@ -56,10 +58,11 @@ class Story:
             self._put_aside()
         return self.diary.steps
 
-    def _register(self, at: datetime) -> dict[str, str]:
+    def _register(self, at: datetime) -> dict[str, Any]:
         chance, company = self.diary.chance, self.arrival.company
         person, owner = self.people.begin(at), self.arrival.seat.holder(at.date())
         product = chance.choice(business.PRODUCTS[self.arrival.segment.products]).name
+        size = Size.of(chance, self.arrival.segment.tag)
         tags = chance.sample(business.TAGS, chance.randint(0, 2))
         self.diary.ask(
             at,
@@ -70,11 +73,13 @@ class Story:
             short_name=company.short_name,
             industry=company.industry,
             source=self.arrival.source,
-            region=company.place,
-            address=names.address(company.place, chance.randrange(10_000)),
-            phone=names.landline(self.diary.setting.seed, self.people.number),
-            employees=chance.choice((35, 80, 160, 420, 900, 2600)),
-            annual_revenue=money(chance.randint(5, 900) * 1_000_000),
+            region=company.city.province,
+            address=names.address(company.city, chance.randrange(10_000)),
+            phone=names.landline(self.diary.setting.seed, self.people.number, company.city),
+            employees=size.employees,
+            annual_revenue=money(size.revenue),
+            founded_on=size.founded_on,
+            website=names.website(company.city, self.arrival.number),
             needs=business.ENQUIRIES[self.arrival.source].format(product=product),
             tags=tuple(tags),
             owner_id=owner.id,
@@ -94,7 +99,7 @@ class Story:
             diary.ask(at, by, "customers/change-details", id, why, needs=needs)
         if diary.happens(0.3):
             at = diary.days_later(known_at, 200, 700)
-            address = names.address(self.arrival.company.place, chance.randrange(10_000, 20_000))
+            address = names.address(self.arrival.company.city, chance.randrange(10_000, 20_000))
             by = seat.holder(at.date())
             diary.ask(at, by, "customers/change-details", id, "客户搬迁新厂", address=address)
 
@@ -174,7 +179,7 @@ class Story:
                     what = f"{span.aggregates}/assign"
                     self.diary.ask(at, manager, what, span.id, business.HANDOVER, owner_id=owner_id)
 
-    def _double(self, person: dict[str, str]) -> None:
+    def _double(self, person: dict[str, Any]) -> None:
         """Somebody else meets the same customer, and does not look whether it is there."""
         double = Double.of(self.diary.setting, self.arrival)
         if double is None:
@@ -191,8 +196,8 @@ class Story:
             short_name=company.short_name,
             industry=company.industry,
             source="phone",
-            region=company.place,
-            phone=names.landline(self.diary.setting.seed, self.people.number),
+            region=company.city.province,
+            phone=names.landline(self.diary.setting.seed, self.people.number, company.city),
             owner_id=by.id,
             primary_contact=person,
         )
