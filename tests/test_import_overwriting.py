@@ -149,3 +149,14 @@ def test_several_processes_say_it_too(take: Any) -> None:
     others = [{**change, "region": f"华北{n}"} for n, change in enumerate(changes)]
     report = take(*others, on_duplicate="update", workers=2)
     assert said(report) == [f"region: 华东 → 华北{n}" for n in range(30)]
+
+
+def test_a_customer_without_a_first_contact_gets_the_one_that_an_update_names(
+    take: Any, backstory: Backstory
+) -> None:
+    take({"contact": "", "phone": ""})
+    assert rows(backstory, "contacts") == {}
+    assert counts(take({}, on_duplicate="update")) == (0, 1, 0, 0)
+    [contact] = rows(backstory, "contacts").values()
+    assert (contact.name, contact.phone) == ("王强", "13800138000")
+    assert counts(take({}, on_duplicate="update")) == (0, 0, 1, 0)

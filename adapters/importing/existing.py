@@ -1,5 +1,6 @@
 """Existing: a record that was there before a row speaks of it."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from adapters.importing.drafts import Draft
 from adapters.importing.overwriting import overwritten
 from adapters.importing.plan import digest
 from adapters.importing.updating import is_as_said, is_other, is_so, of_person, updates
-from aggregates.base import derived
+from aggregates.base import Aggregate, derived
 from aggregates.contact import Contact
 from aggregates.errors import NotFound
 from commands.base import COMMANDS, Command, Meta
@@ -24,9 +25,12 @@ class Existing:
     def __init__(self, run: "Import", draft: Draft, said: Command[Any], id: UUID) -> None:
         self._run, self._draft, self._said, self._id = run, draft, said, id
         self._repository = run.application.repository
-        self._record = self._repository.get(run.plan.kind, id, max_age=0)
         # Where further commands lead it through its stages, the first stage is not today's.
         self._with_stage = not run.plan.steps
+
+    @cached_property
+    def _record(self) -> Aggregate:
+        return self._repository.get(self._run.plan.kind, self._id, max_age=0)
 
     def updates(self) -> tuple[list[Request], list[str]]:
         """What makes it as the row says, and what that replaces. A first contact is told more of;
@@ -35,6 +39,8 @@ class Existing:
         replaced = [*overwritten(self._record, (one.command for one in asked))]
         person = self._first_contact()
         if person is None:
+            if self._speaks_of_one():
+                asked.append(self._further_contact())
             return asked, replaced
         if is_other(person, self._said):
             asked.append(self._further_contact())
@@ -54,8 +60,9 @@ class Existing:
         return Request(command, meta=meta, idempotency_key=key)
 
     def has_lost_contact(self) -> bool:
-        """Whether the contact that the row speaks of was withdrawn, and the record is there."""
-        person = self._first_contact()
+        """Whether the contact that the row speaks of was withdrawn, and the record is there: as far
+        as was looked up for many rows at once."""
+        person = self._first_contact(self._repository.reference_seconds)
         return person is not None and person.is_withdrawn
 
     def differs_in(self) -> list[str]:
@@ -86,12 +93,19 @@ class Existing:
         began_at = self._draft.occurred_at
         return began_at is None or began_at == self._run.began_at(self._id)
 
-    def _first_contact(self) -> Contact | None:
+    def _speaks_of_one(self) -> bool:
+        return self._said.given().get("primary_contact") is not None
+
+    def _first_contact(self, max_age: float = 0) -> Contact | None:
         """The contact that was entered together with it, where the row speaks of one."""
-        if self._said.given().get("primary_contact") is None:
+        if not self._speaks_of_one():
             return None
         try:
-            first = derived(self._id, "primary-contact")
-            return self._repository.get(Contact, first, max_age=0)
+            return self._repository.get(Contact, first_contact(self._id), max_age=max_age)
         except NotFound:
             return None
+
+
+def first_contact(customer_id: UUID) -> UUID:
+    """The contact that is entered together with a customer."""
+    return derived(customer_id, "primary-contact")

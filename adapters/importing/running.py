@@ -9,6 +9,7 @@ from uuid import UUID
 
 from adapters.importing.again import Renewing, RenewingConveyor
 from adapters.importing.drafts import ON_BEHALF_OF, Draft
+from adapters.importing.existing import first_contact
 from adapters.importing.lanes import MOST_WAITING, Lanes
 from adapters.importing.making import Making
 from adapters.importing.plan import Plan
@@ -17,6 +18,7 @@ from adapters.importing.references import Reference, References, external, reser
 from adapters.importing.report import Report
 from adapters.importing.rows import Row
 from adapters.importing.sources import Line
+from aggregates.customer import Customer
 from aggregates.errors import DomainError, FieldError, Invalid, NotFound
 from aggregates.user import User
 from commands.application import Application
@@ -190,6 +192,9 @@ class Import:
     def _begin(self, rows: list[Row]) -> None:
         """Rows imported before are known by their command ids, looked up in one round trip."""
         known = self._renewing.receipts({key for row in rows for key in row.idempotency_keys()})
+        if self.plan.kind is Customer:  # What is there already is there with its first contact.
+            there = {stored.stream_id for stored in known.values()}
+            self.application.repository.load(map(first_contact, there))
         for row in rows:
             row.known = known
             self.lanes.put(row)
