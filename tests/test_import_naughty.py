@@ -27,10 +27,11 @@ STEP = 12
 """Each field is given every so many of them, the next one others."""
 KINDS = {c.AGGREGATE.PLURAL: c for c in COMMANDS.values() if c.CREATES and not c.IMPORT_ONLY}
 FITTING = {"login": "a{n}", "code": "a{n}", "dictionary": "industry"}
-TOGETHER = {
-    "primary_contact.phone": {"primary_contact.name": {"constant": "张三"}},
-    "primary_contact.name": {"primary_contact.phone": {"constant": "13800000001"}},
+PERSON = {
+    "primary_contact.name": {"constant": "张三"},
+    "primary_contact.phone": {"constant": "13800000001"},
 }
+"""What a first contact cannot be without."""
 
 
 def fields(model: type[BaseModel], before: str = "") -> Iterator[Target]:
@@ -54,7 +55,8 @@ def mapped(command: type[Command[Any]], of: Target) -> dict[str, Any]:
     required = (n for n, f in command.model_fields.items() if f.is_required())
     must = [name for name in required if name not in may_lack(command)]
     fitting = {name: {"template": FITTING.get(name, "{n}号有限公司")} for name in must}
-    said = {"kind": command.AGGREGATE.PLURAL, "fields": {**fitting, **TOGETHER.get(of.name, {})}}
+    beside = PERSON if of.path[0] == "primary_contact" else {}
+    said = {"kind": command.AGGREGATE.PLURAL, "fields": {**fitting, **beside}}
     if of.path[0] == "external":
         return {**said, "external": {"system": "old", "id": "text"}}
     said["fields"][of.name] = "text"  # type: ignore[index]

@@ -81,7 +81,7 @@ class Existing:
                 for n, v in given.items()
                 if person is None or not is_so(person, n, v)
             ]
-        return names or ["occurred_at"]
+        return sorted(names) or ["occurred_at"]
 
     def is_so(self) -> bool:
         """Whether it is by now what the row says, whoever made it so."""
