@@ -269,3 +269,24 @@ def test_every_reason_for_leaving_a_record_has_a_sentence(language: str) -> None
     said = {sentence(TEXTS, Kept(kind="customer", id=UUID(int=1), why=w), language) for w in WHY}
     assert len(said) == len(WHY)
     assert TEXTS.message("fallback", language) not in said
+
+
+def test_a_revert_that_fails_keeps_no_other_waiting_and_is_tried_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = folder.customers(1)
+    other = folder.deals(1)
+    revert = reverting.revert
+    failed: list[UUID] = []
+
+    def failing(backstory: Any, id: UUID, seconds: float) -> Reverted | None:
+        if id == other.import_id and not failed:
+            failed.append(id)
+            raise RuntimeError("a defect")
+        return revert(backstory, id, seconds)
+
+    monkeypatch.setattr(reverting, "FAILED_SECONDS", 0.1)
+    monkeypatch.setattr(reverting, "revert", failing)
+    assert folder.revert(other).withdrawn == 1
+    assert failed == [other.import_id]
+    assert folder.revert(one).withdrawn == 2

@@ -37,6 +37,8 @@ Whoever runs it shares the lock; whoever reverts it has it alone."""
 _ALONE = "SELECT pg_try_advisory_lock(%s, %s)"
 _WANTED = "SELECT id FROM views.imports WHERE status = 'reverting' ORDER BY position"
 POLL_SECONDS = 1.0
+FAILED_SECONDS = 5.0
+"""Before anything is tried again after a defect of ours."""
 VIEW_SECONDS = 600.0
 """How long the views may take to come up to the end of the import."""
 
@@ -208,10 +210,21 @@ class Reverter:
     def _run(self) -> None:
         while not self._stopping.wait(POLL_SECONDS):
             try:
-                for id in self._wanted():
-                    revert(self._backstory, id, seconds=0)
-            except (psycopg.Error, OutcomeUnknown, Overloaded, ViewsBehind) as error:
-                _log.warning("a revert waits: %s", error)
+                wanted = self._wanted()
+            except psycopg.Error as error:
+                _log.warning("reverts wait: %s", error)
+                continue
+            for id in wanted:
+                self._try(id)
+
+    def _try(self, id: UUID) -> None:
+        try:
+            revert(self._backstory, id, seconds=0)
+        except (psycopg.Error, OutcomeUnknown, Overloaded, ViewsBehind) as error:
+            _log.warning("the revert of import %s waits: %s", id, error)
+        except Exception:  # A defect in one must not keep the others waiting for ever.
+            _log.exception("the revert of import %s failed", id)
+            self._stopping.wait(FAILED_SECONDS)
 
     def _wanted(self) -> Sequence[UUID]:
         with psycopg.connect(self._backstory.url, autocommit=True) as connection:
