@@ -135,14 +135,20 @@ class Backstory:
 
     def project(self) -> None:
         """Keep the views up to date and run the policies from now on; returns once those views
-        that exist can be read."""
+        that exist can be read, or another process keeps them: this one does when that ends."""
         self._closing.enter_context(self.runner)
         self._closing.enter_context(self.policies)
         self._closing.enter_context(self.pairing)
         self._closing.enter_context(Collector(self.contents, self.log))
         self._closing.enter_context(Reverter(self))
         self._closing.enter_context(self._importing())
-        self.runner.wait_ready(FIRST_VIEWS_SECONDS)
+        self.runner.wait_settled(FIRST_VIEWS_SECONDS)
+
+    @property
+    def is_standing_by(self) -> bool:
+        """Whether another process keeps the views, until it ends."""
+        runner = self.runner
+        return runner.wait_settled(0) and not runner.wait_ready(0) and runner.failure is None
 
     def _importing(self) -> AbstractContextManager[object]:
         from adapters.uploads.working import Worker  # with all that reads files

@@ -95,7 +95,8 @@ def project(backstory: Backstory) -> None:
     """
     with suppress(KeyboardInterrupt):
         backstory.project()
-        print("Backstory keeps the views up to date", flush=True)
+        standing_by = ", once the process that does so now ends" if backstory.is_standing_by else ""
+        print(f"Backstory keeps the views up to date{standing_by}", flush=True)
         while (failure := backstory.runner.failure or backstory.policies.failure) is None:
             time.sleep(WATCH_SECONDS)
         raise Failure(f"projecting has stopped: {failure}", UNAVAILABLE)

@@ -75,6 +75,22 @@ def test_one_leads_and_the_next_takes_over_when_it_ends(world: World) -> None:
         assert eventually(lambda: world.runner().lead(second) is not None)
 
 
+def test_where_another_leads_nothing_is_to_be_waited_for(world: World) -> None:
+    with world.runner() as first:
+        assert first.wait_ready(20)
+        assert first.wait_settled(0)
+        with world.runner() as second:
+            assert second.wait_settled(20)
+            assert not second.wait_ready(0)
+
+
+def test_where_projecting_has_stopped_nothing_is_to_be_waited_for(world: World) -> None:
+    world.connection.execute("UPDATE backstory.tracking SET incarnation = gen_random_uuid()")
+    with world.runner() as runner:
+        assert runner.wait_settled(20)
+        assert isinstance(runner.failure, OtherLog)
+
+
 def test_a_superseded_runner_that_wakes_up_writes_nothing(world: World) -> None:
     stream = uuid4()
     world.append((stream, opened(), day(1)))

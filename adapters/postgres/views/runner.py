@@ -81,7 +81,7 @@ class ProjectionRunner(Leading[Lead]):
         self._views = [View(p) for p in found]
         self._projector = Projector(log, reader)
         self._rebuilder = Rebuilder(url, log, reader, open_reader=open_reader)
-        self._ready = Event()
+        self._ready, self._settled = Event(), Event()
         self._rebuilding: Thread | None = None
         self._seen: set[View] = set()
 
@@ -104,11 +104,18 @@ class ProjectionRunner(Leading[Lead]):
 
     def given_up(self) -> None:
         self._ready.clear()
+        if self.failure is not None:
+            self._settled.set()
         self._positions.stop_telling()
 
     def wait_ready(self, timeout: float) -> bool:
         """Whether this process leads and every view is as its definition says, within seconds."""
         return self._ready.wait(timeout)
+
+    def wait_settled(self, timeout: float) -> bool:
+        """Whether, within seconds, nothing is to be waited for any more: this process leads and is
+        ready, another one leads, or projecting has stopped by itself."""
+        return self._settled.wait(timeout)
 
     # What the thread does, step by step
 
@@ -116,7 +123,10 @@ class ProjectionRunner(Leading[Lead]):
         """Take the lead, or None where another session has it."""
         install(connection)
         epoch = tracking.try_to_lead(connection)
-        return None if epoch is None else Lead(connection, epoch, self._views)
+        if epoch is None:
+            self._settled.set()
+            return None
+        return Lead(connection, epoch, self._views)
 
     def step(self, lead: Lead, timeout: float = 0.0) -> bool:
         """Bring the views that are furthest behind one batch further; False: all are up to date.
@@ -154,6 +164,7 @@ class ProjectionRunner(Leading[Lead]):
         self._seen |= lead.positions.keys()
         if not lead.outdated:
             self._ready.set()
+            self._settled.set()
         elif self._rebuilding is None or not self._rebuilding.is_alive():
             lead.reload()
             # What another release has redefined since is that release's to keep.
