@@ -125,6 +125,9 @@ def test_every_row_is_accounted_for_and_what_is_refused_says_why(
     for line, reason in REASONS.items():
         assert reason in reasons[line], reasons[line]
     assert names(backstory) == {"云泽青峰有限公司", "沧浦电子股份有限公司", "南棠机械有限公司"}
+    [first] = [row for row in rows(backstory, "customers").values() if "青峰" in row.name]
+    known = f"exists already as {first.number} 云泽青峰有限公司 [{first.id}], and differs in "
+    assert reasons[3].startswith(known), "people know it by its number and name"
     incomplete = {r.name: set(r.incomplete) for r in rows(backstory, "customers").values()}
     assert incomplete["南棠机械有限公司"] == {"industry", "source", "primary_contact"}
 

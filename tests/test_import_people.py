@@ -69,9 +69,10 @@ def test_one_of_two_with_a_name_is_refused_naming_both(
     backstory: Backstory, tmp_path: Path
 ) -> None:
     report = take(backstory, tmp_path, [["甲有限公司", "李四", ""], ["乙有限公司", "赵六", ""]])
-    ids = sorted(id for id, login in logins(backstory).items() if login.startswith("li."))  # type: ignore[type-var]
+    known = {id: row for id, row in rows(backstory, "users").items() if "li." in row.login}
+    both = ", ".join(f"{known[id].name} {known[id].login} [{id}]" for id in sorted(known))
     assert [said for _, said in report.in_order()] == [
-        f"owner_id: which user is '李四'? There are {ids[0]}, {ids[1]}",
+        f"owner_id: which user is '李四'? There are {both}",
         "owner_id: there is no user '赵六'",
     ]
 

@@ -69,6 +69,13 @@ def refused(report: Report) -> list[str]:
     return [said for _, said in report.in_order()]
 
 
+def listed(backstory: Backstory, table: str, *ids: UUID) -> str:
+    """These records as a reason lists them."""
+    known = rows(backstory, table)
+    named = ((id, known[id].number, known[id].name) for id in sorted(ids))
+    return ", ".join(" ".join([*filter(None, said), f"[{id}]"]) for id, *said in named)
+
+
 def found(backstory: Backstory, field: str = "customer_id") -> list[UUID]:
     """Whom the tickets name, in the order of the file."""
     tickets = sorted(rows(backstory, "tickets").values(), key=lambda row: row.subject)
@@ -101,10 +108,11 @@ def test_of_two_customers_with_one_number_neither(backstory: Backstory, tmp_path
     one = customer(backstory, "甲有限公司", phone=SWITCHBOARD)
     other = customer(backstory, "乙有限公司", contact="13900000001")
     contact(backstory, other, "+86 10 6258 1234 ext. 7")
-    ids = sorted([one, other])
+    both = listed(backstory, "customers", one, other)
     report = take(backstory, tmp_path, [SWITCHBOARD, "13700000000", "没有"])
+    assert f" 甲有限公司 [{one}]" in both
     assert refused(report) == [
-        f"customer_id: which customer is '{SWITCHBOARD}'? There are {ids[0]}, {ids[1]}",
+        f"customer_id: which customer is '{SWITCHBOARD}'? There are {both}",
         "customer_id: there is no customer '13700000000'",
         "customer_id: '没有' is no phone number",
     ]
@@ -115,9 +123,9 @@ def test_a_contact_by_its_number(backstory: Backstory, tmp_path: Path) -> None:
     desk, other = (contact(backstory, one, SWITCHBOARD, name) for name in ("李雷", "韩梅梅"))
     [first] = {id for id in rows(backstory, "contacts") if id not in (desk, other)}
     report = take(backstory, tmp_path, ["86 138 1234 5678", SWITCHBOARD, "110"], BY_CONTACT)
-    both = sorted([desk, other])
+    both = listed(backstory, "contacts", desk, other)
     assert refused(report) == [
-        f"contact_id: which contact is '{SWITCHBOARD}'? There are {both[0]}, {both[1]}",
+        f"contact_id: which contact is '{SWITCHBOARD}'? There are {both}",
         "contact_id: '110' is no phone number",
     ]
     assert found(backstory, "contact_id") == [first]
@@ -238,11 +246,10 @@ def test_a_number_that_is_another_ones_further_down_is_in_doubt(
     file = write_csv(tmp_path / "c.csv", [["名称", "电话", "上级电话"], *lines])
     report = imported(backstory, "customers", file, tmp_path / "m.toml", workers=workers)
     assert counts(report) == (4, 0, 0, 2)
-    one, other = sorted(
-        id for id, row in rows(backstory, "customers").items() if row.name[0] in "甲丙"
-    )
+    ids = [id for id, row in rows(backstory, "customers").items() if row.name[0] in "甲丙"]
+    both = listed(backstory, "customers", *ids)
     assert refused(report) == [
-        f"parent_id: which customer is '{SWITCHBOARD}'? There are {one}, {other}",
+        f"parent_id: which customer is '{SWITCHBOARD}'? There are {both}",
         "parent_id: there is no customer '138 1234 5678'",
     ]
 

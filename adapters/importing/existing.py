@@ -4,6 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from adapters.importing.calling import called
 from adapters.importing.drafts import Draft
 from adapters.importing.overwriting import overwritten
 from adapters.importing.plan import digest
@@ -31,6 +32,10 @@ class Existing:
     @cached_property
     def _record(self) -> Aggregate:
         return self._repository.get(self._run.plan.kind, self._id, max_age=0)
+
+    def called(self) -> str:
+        """Its number and name, and its id."""
+        return called(self._record)
 
     def updates(self) -> tuple[list[Request], list[str]]:
         """What makes it as the row says, and what that replaces. A first contact is told more of;

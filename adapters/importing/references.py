@@ -1,9 +1,11 @@
 """References: records that a row names by name, login, phone, id or the id of another system."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from adapters.importing.calling import called
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.marked import NO_NUMBERS, SHARED, Lookup, Marked
 from aggregates.base import Aggregate
@@ -116,7 +118,7 @@ class References:
 
     def __init__(self, log: EventLog, keys: Lookup, application: Application) -> None:
         self._log, self._keys = log, keys
-        self._marked = Marked(log, keys, application)
+        self._marked, self._repository = Marked(log, keys, application), application.repository
         self._found: dict[tuple[str, str], UUID] = {}
         self._several: dict[tuple[str, str], tuple[UUID, ...]] = {}
 
@@ -132,6 +134,9 @@ class References:
         if shared:
             several = self._marked.find(shared)
             self._several |= several
+            # Those that a reason will name; of what is found, nothing need be known here.
+            doubtful = (ids[:MOST_NAMED] for ids in several.values() if len(ids) > 1)
+            self._repository.load(chain.from_iterable(doubtful))
             self._found |= {named: ids[0] for named, ids in several.items() if len(ids) == 1}
 
     def forget_shared(self) -> None:
@@ -156,8 +161,13 @@ class References:
         if not ids:
             return str(reference)
         kind, more = reference.kind.lower(), len(ids) - MOST_NAMED
-        which = ", ".join(map(str, ids[:MOST_NAMED])) + (f" and {more:,} more" if more > 0 else "")
+        which = ", ".join(self._called(reference.kind, id) for id in ids[:MOST_NAMED])
+        which += f" and {more:,} more" if more > 0 else ""
         return f"which {kind} is {reference.text!r}? There are {which}"
+
+    def _called(self, kind: str, id: UUID) -> str:
+        """Of any age: it was looked up with the others of its number."""
+        return called(self._repository.get(Aggregate.registry[kind], id))
 
 
 class RowReferences:

@@ -188,7 +188,8 @@ class Row:
         elif existing.is_so():
             self._continue(id)
         else:
-            said = f"exists already as {id}, and differs in {', '.join(existing.differs_in())}"
+            fields = ", ".join(existing.differs_in())
+            said = f"exists already as {existing.called()}, and differs in {fields}"
             reason = f"{self._entered_so_far()}{said}; see --on-duplicate"
             self._run.report.refuse(self._draft.line, reason)
             self._leave()
