@@ -26,6 +26,13 @@ class ImportRuns(Rejected):
     """The import is on its way, and was asked for otherwise."""
 
 
+class Keeper(Value):
+    """A record, an import or a user because of whom something was left as it was."""
+
+    kind: CodeText
+    id: UUID
+
+
 class Kept(Value):
     """A record that a revert left as it was."""
 
@@ -34,6 +41,8 @@ class Kept(Value):
     why: Why
     fields: Annotated[tuple[CodeText, ...], Field(max_length=100)] = ()
     """Of what was changed since: what."""
+    by: Keeper | None = None
+    """Who has changed it since, what refers to it, or together with what it was created."""
 
 
 Listed = Annotated[tuple[Kept, ...], Field(max_length=MOST_KEPT)]

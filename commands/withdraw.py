@@ -10,6 +10,7 @@ from aggregates.base import Aggregate, same
 from aggregates.customer import Customer
 from aggregates.errors import FieldError, Invalid
 from aggregates.events import Event, PartEvent
+from aggregates.importing import Keeper
 from aggregates.parts import Parted
 from aggregates.revert import Revertible
 from aggregates.withdraw import ChangedSince, NotRevertible, Withdrawable
@@ -36,8 +37,9 @@ class Withdraw(Changes[Withdrawable]):
         """What was recorded with it. Raises ChangedSince."""
         events = known.events(record.id)
         since = events[self.seen_version :] if self.seen_version else ()
-        if any(event.envelope.origin != POLICY for event in since):
-            raise ChangedSince
+        others = [event for event in since if event.envelope.origin != POLICY]
+        if others:
+            raise ChangedSince(by=_who(others[-1]))
         return [*_begun(events)]
 
     def handle(self, record: Withdrawable, /) -> None:
@@ -84,9 +86,10 @@ class TakeBack(Changes[Withdrawable]):
         events = [
             e for e in events if e.envelope.correlation_id not in gone_by or not _of_import(e)
         ]
-        contested = sorted(self._contested(events))
+        contested = dict(self._contested(events))
         if contested:
-            raise ChangedSince(fields=contested)
+            *_, last = contested.values()
+            raise ChangedSince(fields=sorted(contested), by=_who(last))
         left = [e for e in events if isinstance(e, PartEvent) or not self._is_mine(e)]
         then = type(record).replay(record.id, left)
         then.version = mine[0].envelope.version - 1
@@ -100,19 +103,26 @@ class TakeBack(Changes[Withdrawable]):
         envelope = event.envelope
         return envelope.origin == IMPORT and envelope.correlation_id == self.import_id
 
-    def _contested(self, events: Iterable[Event]) -> set[str]:
-        """Fields that the import wrote, and somebody else after it."""
+    def _contested(self, events: Iterable[Event]) -> Iterator[tuple[str, Event]]:
+        """Fields that the import wrote, and somebody else after it: by which event."""
         written: set[str] = set()
-        contested: set[str] = set()
         for event in (e for e in events if not isinstance(e, PartEvent)):
             if self._is_mine(event):
                 written |= event.model_fields_set
             elif event.envelope.origin != POLICY:
-                contested |= written & event.model_fields_set
-        return contested - {"to_version"}
+                shared = written & event.model_fields_set - {"to_version"}
+                yield from ((field, event) for field in shared)
 
     def handle(self, record: Withdrawable, /) -> None:
         record.take_back(*self.gathered)
+
+
+def _who(event: Event) -> Keeper:
+    """The user, or the import, by whom it happened."""
+    of = event.envelope
+    if of.origin == IMPORT:
+        return Keeper(kind="import", id=of.correlation_id)
+    return Keeper(kind="user", id=of.on_behalf_of or of.actor)
 
 
 def _of_import(event: Event) -> bool:

@@ -35,7 +35,7 @@ class ImportRow(Row, table="imports"):
     kept_records: tuple[Kept, ...] = ()
 
 
-imports = Projection(ImportRow, Import)
+imports = Projection(ImportRow, Import, revision=2)
 
 
 @imports.on(Import.Finished)

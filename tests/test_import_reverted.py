@@ -11,7 +11,7 @@ import pytest
 
 from adapters.importing import reverting
 from adapters.importing.jobs import IMPORTER
-from adapters.importing.keeping import sentence
+from adapters.importing.keeping import Keeping
 from adapters.importing.report import Report
 from adapters.importing.reverting import Reverted
 from adapters.texts import LANGUAGES, Texts
@@ -45,6 +45,7 @@ title = "deal"
 customer_id = { column = "name", by = "name" }
 amount = { column = "region", currency = "CNY" }
 """
+LOST = {"lost_on": "2026-03-01", "lost_reason": "price"}
 TEXTS, WHY = Texts(), get_args(Why)
 NEW = {"id", "version", "position", "created_at", "updated_at", "number"}
 
@@ -181,6 +182,42 @@ def test_what_others_refer_to_stays_with_all_that_it_belongs_to(folder: Folder) 
     assert why(folder.revert(report)) == {named: "in-use", parent: "in-use"}
 
 
+def test_what_stays_is_named_with_who_keeps_it(folder: Folder) -> None:
+    report = folder.customers(4)
+    changed, named = folder.id(0), folder.id(1)
+    folder.service.made(f"customers/{changed}/change-details", {"region": "华南"})
+    deals = folder.deals(2)
+    folder.service.made(f"opportunities/{folder.id(0, 'opportunities')}/lose", LOST)
+    folder.revert(report)
+    told = kept(folder, report, "zh")
+    assert told[folder.name(0)] == "此后本机用户修改了它。"
+    deal = folder.read(f"opportunities/{folder.id(1, 'opportunities')}")
+    assert told[folder.name(1)] == f"商机“机床1”（{deal['number']}）引用它。"
+    assert "它与保留下来的客户“" in told["张三"]
+    assert deals.import_id is not None
+    folder.revert(deals)
+    [[title, why]] = kept(folder, deals, "en").items()
+    assert (title, why) == ("机床0", "Local user has changed it since.")
+    shown = folder.read(f"imports/{report.import_id}")["kept_records"]
+    [one] = [one for one in shown if one["id"] == named]
+    assert one["number"] == folder.read(f"customers/{named}")["number"]
+    assert one["by"] == {n: deal[n] for n in ("id", "number", "title")} | {"kind": "opportunity"}
+
+
+def test_what_another_import_changed_names_its_file(folder: Folder) -> None:
+    report = folder.customers(1)
+    folder.customers(1, region="华北", on_duplicate="update", name="更新.csv")
+    folder.revert(report)
+    assert kept(folder, report, "zh")[folder.name(0)] == "此后导入“更新.csv”修改了它。"
+    assert kept(folder, report, "en")[folder.name(0)] == "Import “更新.csv” has changed it since."
+
+
+def kept(folder: Folder, report: Report, language: str) -> dict[str, str]:
+    """What a revert left, by name, and why."""
+    shown = folder.read(f"imports/{report.import_id}", accept_language=language)
+    return {one["title"]: one["sentence"] for one in shown["kept_records"]}
+
+
 def test_a_merged_customer_stays(folder: Folder) -> None:
     report = folder.customers(3)
     loser, survivor = folder.id(0), folder.id(1)
@@ -203,10 +240,10 @@ def test_what_an_import_changed_is_what_it_was(folder: Folder) -> None:
         (changed, "changed-since", ("region",))
     ]
     shown = folder.read(f"imports/{update.import_id}", accept_language="zh")["kept_records"]
-    assert [one["sentence"] for one in shown] == ["此后已有他人修改：地区。"]
+    assert [one["sentence"] for one in shown] == ["此后本机用户修改了：地区。"]
     shown = folder.read(f"imports/{update.import_id}", accept_language="en")["kept_records"]
     assert [(one["why"], one["sentence"]) for one in shown] == [
-        ("changed-since", "Others have since changed: Region.")
+        ("changed-since", "Local user has since changed: Region.")
     ]
     rows = {n: folder.read(f"customers/{folder.id(n)}") for n in range(3)}
     assert [rows[n]["region"] for n in range(3)] == ["华东", "西南", "华东"]
@@ -266,7 +303,8 @@ def test_there_is_nothing_to_revert_of_what_is_no_import(service: Service) -> No
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_reason_for_leaving_a_record_has_a_sentence(language: str) -> None:
-    said = {sentence(TEXTS, Kept(kind="customer", id=UUID(int=1), why=w), language) for w in WHY}
+    keeping = Keeping(TEXTS, language, {})
+    said = {keeping.sentence(Kept(kind="customer", id=UUID(int=1), why=w)) for w in WHY}
     assert len(said) == len(WHY)
     assert TEXTS.message("fallback", language) not in said
 

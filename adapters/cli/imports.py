@@ -16,7 +16,7 @@ from adapters.cli.mappings import suggested, told
 from adapters.cli.opening import Data, opened, settings, where
 from adapters.importing import reverting
 from adapters.importing.jobs import IMPORTER, Job, prepare, run
-from adapters.importing.keeping import named
+from adapters.importing.keeping import Keeping, names
 from adapters.importing.mapping import Mapping
 from adapters.importing.opening import source
 from adapters.importing.pace import pace
@@ -25,6 +25,9 @@ from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
 from adapters.importing.sources import Choices, Source
 from adapters.importing.suggesting import is_plain
+from adapters.postgres.reads.reader import RowReader
+from adapters.postgres.reads.scope import Scope
+from adapters.seeds import LOCAL
 from adapters.texts import Texts
 from commands.importing import RevertImport
 from commands.requests import Request
@@ -113,15 +116,17 @@ def _take_back(data: Path | None, id: UUID) -> None:
     with opened(data, existing=True) as backstory, backstory.runner:
         backstory.application.dispatch(Request(RevertImport(), id), IMPORTER)
         came = reverting.revert(backstory, id)
+        shown = () if came is None else came.kept_records[:LISTED]
+        known = names(RowReader(backstory.pool, backstory.timezone), Scope(LOCAL), shown)
     if came is None:
         raise Failure(f"import {id} is still running; run the same command again", UNAVAILABLE)
     print(
         f"{came.withdrawn:,} records withdrawn, {came.taken_back:,} again what they were, "
         f"{came.kept:,} left as they are"
     )
-    texts = Texts()
-    for one in came.kept_records[:LISTED]:
-        print(named(texts, one, LANGUAGE))
+    keeping = Keeping(Texts(), LANGUAGE, known)
+    for one in shown:
+        print(keeping.line(one))
     if came.kept > LISTED:
         print(f"and {came.kept - LISTED:,} more: GET /v1/imports/{id}")
     if came.kept:

@@ -19,6 +19,12 @@ HOME, REHEARSALS, TABLE = "/v1/imports", "/v1/imports/rehearsals", "imports"
 _UUID = {"type": "string", "format": "uuid"}
 _TEXT, _OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
 _KEPT = {**_TEXT, "description": "Why it was left, in the language of the answer."}
+_CALLED = {"number": _OR_NULL, "title": _OR_NULL}
+_KEEPER = {
+    "type": ["object", "null"],
+    "description": "Who has changed it since, what refers to it, or with what it was created.",
+    "properties": {"kind": _TEXT, "id": _UUID, **_CALLED},
+}
 _COUNT = {"type": "integer", "minimum": 0}
 _NUMBER_OR_NULL = {"type": ["number", "null"], "minimum": 0}
 _ROWS = {
@@ -75,7 +81,7 @@ def add(routes: APIRouter, imports: "Imports", context: Context, schemas: openap
         {"type": "object", "required": ["state"], "properties": _PROGRESS},
     )
     row = parameters.row(Projection.registry[TABLE].row, schemas)
-    kept = {"type": "object", "properties": {"sentence": _KEPT}}
+    kept = {"type": "object", "properties": {**_CALLED, "by": _KEEPER, "sentence": _KEPT}}
     own = {
         "progress": {"anyOf": [progress, {"type": "null"}]},
         "kept_records": {"type": "array", "items": kept},

@@ -19,7 +19,7 @@ from adapters.http.errors import HttpProblem, Overload
 from adapters.http.import_forms import FILE, MAPPING, OF_FILE, Form, Reading
 from adapters.http.uploading import drained
 from adapters.importing.choosing import Hints, Undecided, WrongHint
-from adapters.importing.keeping import sentence
+from adapters.importing.keeping import Keeping, names
 from adapters.importing.mapping import BadMapping
 from adapters.importing.showing import columns, text
 from adapters.importing.sources import UnreadableFile
@@ -74,9 +74,11 @@ class Imports:
         is_of_now = request.query_params.keys().isdisjoint(MOMENT)
         row["progress"] = await self._progress(row) if is_of_now else None
         language = negotiated(request.headers.get("accept-language"))
-        for kept in row["kept_records"]:
-            said = Kept.model_validate_json(orjson.dumps(kept))
-            kept["sentence"] = sentence(self._context.texts, said, language)
+        scope = await self._reads.scope(request)
+        kept = [Kept.model_validate_json(orjson.dumps(one)) for one in row["kept_records"]]
+        known = await self._context.read(names, self._reads.rows, scope, kept)
+        keeping = Keeping(self._context.texts, language, known)
+        row["kept_records"] = [*map(keeping.told, kept)]
         return answers.answer(row, {"ETag": answered.headers["ETag"], "Content-Language": language})
 
     async def rehearsal(self, request: Request) -> Response:

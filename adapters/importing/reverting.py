@@ -6,11 +6,12 @@ started again, and one that left something is tried again when it is asked for a
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event, Thread
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
@@ -19,7 +20,7 @@ from adapters.conveyor import Conveyor, Done
 from adapters.importing.streams import Made, Streams
 from aggregates.base import Aggregate
 from aggregates.errors import DomainError, kebab
-from aggregates.importing import MOST_KEPT, Import, Kept, Why
+from aggregates.importing import MOST_KEPT, Import, Keeper, Kept, Why
 from aggregates.withdraw import ChangedSince, NotRevertible, Withdrawable
 from commands.base import COMMANDS, Meta
 from commands.importing import FinishRevert
@@ -39,6 +40,7 @@ _WANTED = "SELECT id FROM views.imports WHERE status = 'reverting' ORDER BY posi
 POLL_SECONDS = 1.0
 FAILED_SECONDS = 5.0
 """Before anything is tried again after a defect of ours."""
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 VIEW_SECONDS = 600.0
 """How long the views may take to come up to the end of the import."""
 
@@ -143,21 +145,26 @@ class Revert:
 
         def done(result: Done | DomainError) -> None:
             if isinstance(result, DomainError):
-                fields = tuple(result.details.get("fields", ()))
-                self._keep_too(streams, made, _why(result), fields)
+                self._keep_too(streams, made, _why(result), result.details)
 
         self._conveyor.put(Request(command, made.id, meta), self._caller, done)
 
     def _keep_too(
-        self, streams: Streams, made: Made, why: Why, fields: tuple[str, ...] = ()
+        self, streams: Streams, made: Made, why: Why, details: Mapping[str, Any] = NOTHING
     ) -> None:
         streams.keep([made])
-        self._keep(made, why, fields)
+        self._keep(made, why, details)
 
-    def _keep(self, made: Made, why: Why, fields: tuple[str, ...] = ()) -> None:
+    def _keep(self, made: Made, why: Why, details: Mapping[str, Any] = NOTHING) -> None:
+        """``details`` of a refusal: the ``fields`` that were changed since, and ``by`` whom."""
         self._count += 1
         if len(self._kept) < MOST_KEPT:
-            self._kept[made.id] = Kept(kind=kebab(made.kind), id=made.id, why=why, fields=fields)
+            by = details.get("by")
+            if made.by_kind is not None and made.by_id is not None:
+                by = Keeper(kind=kebab(made.by_kind), id=made.by_id)
+            fields = tuple(details.get("fields", ()))
+            kept = Kept(kind=kebab(made.kind), id=made.id, why=why, fields=fields, by=by)
+            self._kept[made.id] = kept
 
 
 def _why(refusal: DomainError) -> Why:

@@ -1,7 +1,7 @@
 """The streams that an import began or changed, in a table of one session: any number of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -36,13 +36,24 @@ _COLLECT = f"""
                        ORDER BY e.version DESC LIMIT 1) AS ended ON true
 """
 """``is_gone``: it was withdrawn, or taken back, by an earlier revert."""
-_OTHERS = """
-    UPDATE made SET is_kept = true WHERE is_new AND NOT is_gone AND EXISTS (
-        SELECT FROM backstory.events e WHERE e.stream_id = made.id AND e.origin <> 'policy'
-        AND e.correlation_id <> %(id)s AND NOT (e.origin = 'import' AND EXISTS (
-            SELECT FROM views.imports i WHERE i.id = e.correlation_id AND i.status = 'reverted')))
+_OF_OTHERS = """
+    FROM backstory.events e WHERE e.stream_id = made.id AND e.origin <> 'policy'
+    AND e.correlation_id <> %(id)s AND NOT (e.origin = 'import' AND EXISTS (
+        SELECT FROM views.imports i WHERE i.id = e.correlation_id AND i.status = 'reverted'))
 """
 """What other imports did that were reverted counts for nothing."""
+_OTHERS = f"""
+    UPDATE made SET is_kept = true WHERE is_new AND NOT is_gone AND EXISTS (SELECT {_OF_OTHERS})
+"""
+_KEPT = f"""
+    SELECT made.id, kind, position, is_new, version, began_at, who.by_kind, who.by_id FROM made
+    LEFT JOIN LATERAL (
+        SELECT CASE e.origin WHEN 'import' THEN 'import' ELSE 'user' END AS by_kind,
+            CASE e.origin WHEN 'import' THEN e.correlation_id
+                ELSE coalesce(e.on_behalf_of, e.actor) END AS by_id
+        {_OF_OTHERS} ORDER BY e.version DESC LIMIT 1) AS who ON true
+    WHERE is_kept ORDER BY position
+"""
 _DONE = """
     SELECT count(DISTINCT stream_id) FILTER (WHERE topic LIKE '%%.Withdrawn' AND NOT EXISTS (
             SELECT FROM backstory.events back WHERE back.stream_id = m.id
@@ -61,9 +72,14 @@ _PAGE = """
 
 
 _TOGETHER = """
-    SELECT m.id, m.kind, m.position, m.is_new, m.version, m.began_at FROM made m
-    WHERE m.is_new AND NOT m.is_kept AND NOT m.is_gone AND (m.id = ANY (%(contacts)s) OR EXISTS (
-        SELECT FROM made k WHERE k.command_id = m.command_id AND k.id = ANY (%(ids)s)))
+    SELECT DISTINCT ON (m.id) m.id, m.kind, m.position, m.is_new, m.version, m.began_at,
+        k.kind AS by_kind, k.id AS by_id
+    FROM unnest(%(ids)s::uuid[], %(contacts)s::uuid[]) AS kept (id, contact_id)
+    JOIN made k ON k.id = kept.id
+    CROSS JOIN LATERAL (SELECT * FROM made WHERE command_id = k.command_id
+                        UNION ALL SELECT * FROM made WHERE id = kept.contact_id) AS m
+    WHERE m.is_new AND NOT m.is_kept AND NOT m.is_gone
+    ORDER BY m.id, k.position
 """
 
 
@@ -79,6 +95,9 @@ class Made:
     version: int
     """Its newest when it was looked at."""
     began_at: datetime
+    by_kind: str | None = None
+    """Of what is kept: the kind of record that keeps it, ``import`` or ``user``."""
+    by_id: UUID | None = None
 
 
 class Streams:
@@ -101,10 +120,9 @@ class Streams:
         self._connection.execute(_OTHERS, self._named)
 
     def kept(self) -> Iterator[Made]:
-        """What is marked as to be left as it is."""
+        """What is marked as to be left as it is, and who had a hand in it last."""
         with self._connection.cursor(row_factory=class_row(Made)) as cursor:
-            one = "SELECT id, kind, position, is_new, version, began_at FROM made WHERE is_kept"
-            for made in cursor.execute(one + " ORDER BY position"):
+            for made in cursor.execute(_KEPT, self._named):
                 self.kept_ids.add(made.id)
                 yield made
 
@@ -130,7 +148,8 @@ class Streams:
         found: list[Made] = []
         left = {one.id: one for one in made}
         while named := self._named_among(list(left)):
-            more = [left.pop(id) for id in named]
+            by = ((left.pop(id), *who) for id, who in named.items())
+            more = [replace(one, by_kind=kind, by_id=id) for one, kind, id in by]
             self.keep(more)
             found += more
         return found
@@ -147,13 +166,15 @@ class Streams:
         self.keep(found)
         return found
 
-    def _named_among(self, ids: list[UUID]) -> set[UUID]:
+    def _named_among(self, ids: list[UUID]) -> dict[UUID, tuple[str, UUID]]:
+        """Those that are named, and kind and id of a row that names each."""
+        found: dict[UUID, tuple[str, UUID]] = {}
         if not ids:
-            return set()
-        found: set[UUID] = set()
+            return found
         for table, field, is_list in _naming():
-            named = self._connection.execute(_names(table, field, is_list), {"ids": ids})
-            found |= {id for (id,) in named}
+            kind = Projection.registry[table].kind
+            for id, by in self._connection.execute(_names(table, field, is_list), {"ids": ids}):
+                found.setdefault(id, (kind, by))
         return found
 
     def done(self) -> tuple[int, int]:
@@ -176,20 +197,21 @@ def _naming() -> Iterator[tuple[str, str, bool]]:
 _STAYS = """
     AND r.withdrawn_at IS NULL AND NOT EXISTS (
         SELECT FROM made m WHERE m.id = r.{whole} AND m.is_new AND NOT m.is_kept)
+    ORDER BY 1, 2
 """
 _NAMES = """
-    SELECT r.{field} FROM {table} r
+    SELECT DISTINCT ON (r.{field}) r.{field}, r.id FROM {table} r
     WHERE r.{field} = ANY (%(ids)s) AND r.{whole} IS DISTINCT FROM r.{field}
 """
 _LISTS = (
-    "SELECT named FROM {table} r, unnest(r.{field}) AS named"
+    "SELECT DISTINCT ON (named) named, r.id FROM {table} r, unnest(r.{field}) AS named"
     " WHERE r.{field} && %(ids)s AND named = ANY (%(ids)s) AND r.{whole} <> named"
 )
 
 
 def _names(table: str, field: str, is_list: bool) -> sql.Composed:
-    """Which of some ids are named by rows that stay. Rows of what the import made, and is not kept,
-    go, and a part goes with its record."""
+    """Which of some ids are named by rows that stay, and by which. Rows of what the import made,
+    and is not kept, go, and a part goes with its record."""
     row = Projection.registry[table].row
     return sql.SQL((_LISTS if is_list else _NAMES) + _STAYS).format(
         table=sql.Identifier("views", table),

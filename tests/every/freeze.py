@@ -19,7 +19,8 @@ from aggregates.events import Event
 
 FILE = Path(__file__).parents[2] / "docs" / "reference" / "events.json"
 Shape = dict[str, Any]
-_STRUCTURE = ("type", "format", "items", "properties", "additionalProperties", "anyOf", "$ref")
+_PLAIN = ("type", "format", "properties", "required")
+_STRUCTURE = (*_PLAIN, "items", "additionalProperties", "anyOf", "$ref")
 
 
 def shapes() -> dict[str, Shape]:
@@ -60,7 +61,7 @@ def _structure(schema: Any, definitions: Any = None) -> Any:
         parts = kept["properties"].items()
         kept["properties"] = {name: _structure(part, definitions) for name, part in parts}
     return {
-        name: part if name in ("type", "format", "properties") else _structure(part, definitions)
+        name: part if name in _PLAIN else _structure(part, definitions)
         for name, part in kept.items()
     }
 
@@ -80,7 +81,7 @@ def _field_breaks(topic: str, frozen: Shape, now: Shape) -> Iterator[str]:
     for name, field in frozen.items():
         if name not in now:
             yield f"{topic}.{name} is gone"
-        elif now[name]["type"] != field["type"]:
+        elif not _reads(field["type"], now[name]["type"]):
             yield f"{topic}.{name} is of another type"
         elif now[name]["required"] and not field["required"]:
             yield f"{topic}.{name} has become required"
@@ -89,6 +90,28 @@ def _field_breaks(topic: str, frozen: Shape, now: Shape) -> Iterator[str]:
     for name in now.keys() - frozen.keys():
         if now[name]["required"]:
             yield f"{topic}.{name} is new and required"
+
+
+def _reads(frozen: Any, now: Any) -> bool:
+    """Whether a value of the frozen structure is one of today's: objects may have grown by fields
+    that may be missing."""
+    if isinstance(frozen, list) and isinstance(now, list):
+        return len(frozen) == len(now) and all(map(_reads, frozen, now))
+    if not (isinstance(frozen, dict) and isinstance(now, dict)):
+        return bool(frozen == now)
+    was, parts = (one.get("properties", {}) for one in (frozen, now))
+    return (
+        bool(was) == bool(parts)
+        and all(name in parts and _reads(part, parts[name]) for name, part in was.items())
+        and set(now.get("required", ())) <= set(frozen.get("required", ()))
+        and _reads(_rest(frozen), _rest(now))
+    )
+
+
+def _rest(structure: Shape) -> list[Any]:
+    """All but the fields of an object."""
+    names = structure.keys() - {"properties", "required"}
+    return [[name, structure[name]] for name in sorted(names)]
 
 
 def written(shapes: dict[str, Shape]) -> str:

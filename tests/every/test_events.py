@@ -25,7 +25,7 @@ def changed(path: str, **values: Any) -> dict[str, Any]:
     shapes = copy.deepcopy(NOW)
     part: Any = shapes
     for name in path.split("/"):
-        part = part[name]
+        part = part[int(name) if isinstance(part, list) else name]
     for name, value in values.items():
         part[name] = value
         if value is None:
@@ -34,6 +34,7 @@ def changed(path: str, **values: Any) -> dict[str, Any]:
 
 
 WON = "Opportunity.Won/fields"
+KEPT = "Import.Reverted/fields/kept_records/type/items"
 NUMBER = {"type": {"type": "integer"}, "required": False, "sealed_for": None}
 
 
@@ -47,6 +48,9 @@ NUMBER = {"type": {"type": "integer"}, "required": False, "sealed_for": None}
         ("Opportunity.Won", {"schema_version": 0}),
         ("Contact.Added/fields/phone", {"sealed_for": "customer"}),
         ("Contact.Added/fields/phone", {"sealed_for": ""}),
+        (f"{KEPT}/properties", {"by": None}),
+        (f"{KEPT}/properties/by/anyOf/0/properties/id", {"format": "date"}),
+        (KEPT, {"required": ["kind", "id", "why", "by"]}),
     ],
 )
 def test_what_would_not_be_read_any_more_is_noticed(path: str, values: dict[str, Any]) -> None:
@@ -61,6 +65,8 @@ def test_a_topic_that_is_gone_is_noticed() -> None:
 def test_what_only_adds_is_allowed() -> None:
     later = changed(WON, discount=NUMBER) | {"Opportunity.Split": NOW["Opportunity.Won"]}
     later["Opportunity.Lost"] = {"schema_version": 2, "fields": {}}
+    item = later["Import.Reverted"]["fields"]["kept_records"]["type"]["items"]
+    item["properties"]["since"] = {"type": "string"}
     assert list(breaks(NOW, later)) == []
 
 
