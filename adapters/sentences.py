@@ -1,7 +1,7 @@
 """Sentences: what an event says to people, with names in place of codes and ids."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from adapters.meanings import meanings
@@ -9,6 +9,7 @@ from adapters.phrases import Writing, said
 from aggregates.errors import kebab
 from aggregates.events import Event, PartEvent
 from aggregates.values import Code, Ref
+from commands.requests import IMPORT, POLICY
 from projections.base import Projection, Row
 
 
@@ -54,6 +55,11 @@ class Speech:
             return name
         spoken = said(phrase, telling.filling(event, before, after), self._book.writing.none)
         return spoken[:1].upper() + spoken[1:]
+
+    def imported(self, sentence: str, file_name: str) -> str:
+        """A sentence of what came from a file."""
+        phrase: str = self._book.base["sentences"]["imported"]
+        return phrase.format(said=sentence, file_name=self._book.writing.value(file_name))
 
     def named(self, kind: str, field: str, value: Any, names: Names) -> str:
         """A value as people call it."""
@@ -179,6 +185,22 @@ def _part(event: Event) -> str | None:
         return None
     parts = (p for p in Projection.registry.values() if p.is_of_parts)
     return next((p.kind for p in parts if hasattr(p.of, type(event).__name__)), None)
+
+
+class Source(NamedTuple):
+    """The import by which, or because of which, something happened."""
+
+    import_id: UUID
+    file_name: str
+
+
+def source(event: Event, names: Names) -> Source | None:
+    """Where an event came from, as far as that is known; None of what an import says of itself."""
+    id, origin = event.envelope.correlation_id, event.envelope.origin
+    if origin not in (IMPORT, POLICY) or event.envelope.stream_id == id:
+        return None
+    file_name = names.record("Import", id)
+    return None if file_name is None else Source(id, file_name)
 
 
 TITLES = ("name", "title", "subject", "file_name", "login")

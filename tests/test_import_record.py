@@ -10,6 +10,7 @@ from adapters.bootstrap import Backstory
 from adapters.importing.jobs import IMPORTER
 from adapters.importing.recording import BeingReverted, begun, recorded
 from adapters.importing.report import Report
+from aggregates.events import Event
 from aggregates.importing import Import, ImportReverted
 from commands.importing import BeginImport, FinishImport, RevertImport
 from tests.importing import events, imported, last, write_csv
@@ -71,6 +72,33 @@ def test_all_that_it_did_is_found_by_its_id(service: Service, tmp_path: Path) ->
     did = events(service.backstory, before)
     assert {e.TOPIC for e in did} == {"Customer.Registered", "Contact.Added"}
     assert {e.envelope.correlation_id for e in did} == {report.import_id}
+
+
+def test_a_history_says_from_which_import_it_came(service: Service, tmp_path: Path) -> None:
+    report = imported(service.backstory, "customers", file(tmp_path, "上海记录七有限公司"))
+    [id] = {e.envelope.stream_id for e in events(service.backstory) if _is_of(e, report)}
+    service.made(f"customers/{id}/change-details", {"region": "华东"})
+    told = service.read(f"customers/{id}/history", accept_language="zh")["items"]
+    assert [e["sentence"].endswith("（导入“客户.csv”）") for e in told] == [True, False]
+    told = service.read(f"customers/{id}/history", accept_language="en")["items"]
+    assert [e["sentence"].endswith(" (import “客户.csv”)") for e in told] == [True, False]
+    href = f"/v1/imports/{report.import_id}"
+    source = {"id": str(report.import_id), "file_name": "客户.csv", "href": href}
+    assert [e["import"] for e in told] == [source, None]
+    after = {"after": last(service.backstory, with_imports=True)}
+    told = service.read(f"customers/{id}/timeline", after)["items"]
+    assert {e["event"]: e["import"] for e in told} == {
+        "Customer.DetailsChanged": None,
+        "Contact.Added": source,
+        "Customer.Registered": source,
+    }
+    own = service.read(f"imports/{report.import_id}/history")["items"]
+    assert {e["import"] for e in own} == {None}, "an import does not come from itself"
+
+
+def _is_of(event: Event, report: Report) -> bool:
+    of = event.envelope
+    return of.correlation_id == report.import_id and event.TOPIC == "Customer.Registered"
 
 
 def test_the_same_file_is_the_same_import_and_another_is_another(

@@ -16,6 +16,7 @@ from adapters.postgres.reads.asof import Moment
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
 from adapters.records import Records, Step
+from adapters.sentences import Source, source
 from adapters.steps import Steps
 from adapters.texts import Texts, negotiated
 from aggregates.errors import FieldError, Invalid, NotFound
@@ -32,6 +33,16 @@ _ACTOR = {
     "required": ["id", "name"],
     "properties": {"id": {"type": "string", "format": "uuid"}, "name": _OR_NULL},
 }
+_IMPORT = {
+    "type": ["object", "null"],
+    "description": "The import by which it came in, or because of which a policy did it.",
+    "required": ["id", "file_name", "href"],
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "file_name": _TEXT,
+        "href": _TEXT | {"examples": ["/v1/imports/91c373ff-447d-518c-bf07-179b42b8c293"]},
+    },
+}
 _PROPERTIES = {
     "event_id": _TEXT,
     "event": _TEXT | {"examples": ["Opportunity.Won"]},
@@ -41,6 +52,7 @@ _PROPERTIES = {
     "occurred_at": _INSTANT,
     "actor": _ACTOR,
     "origin": _TEXT,
+    "import": _IMPORT,
     "reason": _OR_NULL,
     "changes": {"type": "object", "additionalProperties": _PAIR},
     "sentence": _TEXT,
@@ -151,6 +163,9 @@ def item(texts: Texts, step: Step, language: str, names: Names, moment: Moment) 
     envelope = event.envelope
     then = names.at(envelope, moment)
     name = texts.actor(envelope.origin, then.record("User", envelope.actor), language)
+    sentence, of = texts.sentence(event, before, after, language, then), source(event, then)
+    if of is not None:
+        sentence = texts.of(language).speech.imported(sentence, of.file_name)
     return {
         "event_id": envelope.event_id,
         "event": event.TOPIC,
@@ -160,10 +175,18 @@ def item(texts: Texts, step: Step, language: str, names: Names, moment: Moment) 
         "occurred_at": answers.value(envelope.occurred_at),
         "actor": {"id": envelope.actor, "name": name},
         "origin": envelope.origin,
+        "import": _import(of),
         "reason": envelope.reason,
         "changes": changes(before, after),
-        "sentence": texts.sentence(event, before, after, language, then),
+        "sentence": sentence,
     }
+
+
+def _import(of: Source | None) -> dict[str, Any] | None:
+    """The import as histories name it, and where to read of it."""
+    if of is None:
+        return None
+    return {"id": of.import_id, "file_name": of.file_name, "href": f"/v1/imports/{of.import_id}"}
 
 
 def changes(before: Row | None, after: Row | None) -> dict[str, list[Any]]:
