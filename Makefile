@@ -22,8 +22,8 @@ demo: setup ## Start Backstory on 127.0.0.1:8000, filled with a simulated histor
 serve: setup ## Start Backstory on 127.0.0.1:8000 with its own Postgres
 	$(BIN)/backstory serve
 
-test: setup ## Run every test
-	$(BIN)/pytest $(ARGS)
+test: setup ## Run every test, several at once (ARGS="-n 0": one after the other)
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: setup ## Check format, lint, types, imports and documentation
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""A Postgres for the whole test run, and a database of its own for every test that wants one."""
+"""A Postgres for each process that tests, a database of its own for every test that wants one."""
 
 import os
 import tempfile
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from random import Random
 
 import psycopg
 import pytest
@@ -16,6 +17,29 @@ from adapters.embedded.server import EmbeddedPostgres
 from adapters.postgres.log.schema import install
 
 _numbers = count(1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process more than there are processors, as tests often wait; one alone for a single file.
+
+    A file is over before others have started. At most eight: a container counts the processors
+    of its host.
+    """
+    asked = {argument.partition("::")[0] for argument in config.args}
+    if len(asked) == 1 and Path(*asked).is_file():
+        return 0
+    return min(os.cpu_count() or 1, 7) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pools_draw_for_themselves() -> Iterator[None]:
+    """Pools draw when their connections shall end, in threads: Hypothesis takes it for a strategy's
+    drawing, where the pool grows just then, and warns.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("psycopg_pool.base.random", Random().random)
+        yield
 
 
 @pytest.fixture(scope="session")
