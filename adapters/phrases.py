@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -87,9 +87,9 @@ class Writing:
         text = str(value)
         return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
-    def listed(self, values: Any) -> str:
-        """Several values, one after the other."""
-        return str(self._formats["and"]).join(values)
+    def listed(self, values: Iterable[str], by: str = "and") -> str:
+        """Several values, one after the other; ``or``: one of them."""
+        return str(self._formats[by]).join(values)
 
     def pair(self, key: str, value: Any) -> str:
         """A named value."""

@@ -2,17 +2,20 @@
 
 ``aggregates/{module}.{language}.toml`` holds one aggregate's labels, sentences and rejections,
 ``aggregates/base.*.toml`` what all have in common, ``adapters/http/problems.*.toml`` the problems
-that are no rule of the business. Missing keys fail a test, not a request: here they fall back.
+that are no rule of the business, ``adapters/importing/remarks.*.toml`` what
+imports say. Missing keys fail a test, not a request: here they fall back.
 """
 
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import aggregates
 from adapters.phrases import Writing, said
+from adapters.remarks import PROBLEM, SEVERAL, Remark, Saying, filling
 from adapters.sentences import Names, Speech
 from aggregates.base import Aggregate, traits
 from aggregates.errors import kebab
@@ -24,6 +27,7 @@ LANGUAGES = ("zh", "en")
 """The first is spoken where a request asks for none, the last where it asks for others."""
 _BESIDE_AGGREGATES = Path(aggregates.__file__).parent
 _PROBLEMS = Path(__file__).parent / "http"
+_REMARKS = Path(__file__).parent / "importing"
 
 Tree = Mapping[str, Any]
 
@@ -74,6 +78,10 @@ class Texts:
         spoken = self.of(language)
         return said(spoken.message(key), spoken.fill(values))
 
+    def told(self, saying: Saying, language: str) -> str:
+        """What was to be said, or in somebody's own words, those."""
+        return self.of(language).told(saying)
+
     def actor(self, origin: str, name: str | None, language: str) -> str | None:
         """Who did something: of policies, the system itself."""
         spoken = self.of(language)
@@ -103,6 +111,7 @@ class _Language:
     def __init__(self, language: str, zone: tzinfo) -> None:
         self.base = _tree(_BESIDE_AGGREGATES / f"base.{language}.toml")
         self.general = _tree(_PROBLEMS / f"problems.{language}.toml")
+        self.remarks = _flat(_tree(_REMARKS / f"remarks.{language}.toml"))
         self._modules: dict[str, Tree] = {
             path.name.split(".")[0]: _tree(path)
             for path in _BESIDE_AGGREGATES.glob(f"*.{language}.toml")
@@ -142,6 +151,15 @@ class _Language:
         label = tree.get("fields", {}).get(field) or self.base["fields"].get(field)
         return str(label or field)
 
+    def named(self, what: str, name: str) -> str:
+        """What addresses name ``customers``, or ``customers/register``."""
+        plural, _, verb = name.partition("/")
+        kind = next((k for k, a in Aggregate.registry.items() if plural == a.PLURAL), plural)
+        tree = self.aggregate(kind)
+        if what == "plural":
+            return str(tree.get("plural", plural))
+        return str(tree.get("commands", {}).get(verb, {}).get("label", verb))
+
     def person(self, name: str | None) -> str | None:
         """What somebody is called; who was there from the start is called in this language."""
         people: Mapping[str, str] = self.base["people"]
@@ -165,7 +183,18 @@ class _Language:
 
     def message(self, key: str) -> str:
         messages = self.general["messages"]
-        return str(messages.get(key) or messages["fallback"])
+        return str(messages.get(key) or self.remarks.get(key) or messages["fallback"])
+
+    def told(self, saying: Saying) -> str:
+        """A remark in this language."""
+        if isinstance(saying, str):
+            return saying
+        key, values = saying.key, saying.values
+        if key == SEVERAL:
+            return str(self.base["sentences"]["then"]).join(map(self.told, saying.parts))
+        if key.startswith(PROBLEM):
+            return self.problem(key.removeprefix(PROBLEM), values)[1]
+        return said(self.message(key), filling(self, values))
 
     def fill(self, values: Mapping[str, Any]) -> Any:
         """Values by name, as this language writes them; a kind of record by its label, a dictionary
@@ -175,6 +204,8 @@ class _Language:
             given = values.get("dictionary" if name == "dictionary_code" else name)
             if given is None:
                 return None
+            if isinstance(given, Remark):
+                return self.told(given)
             if name == "said":  # A sentence already.
                 return str(given)
             if name == "kind":
@@ -196,3 +227,16 @@ def _in_words(value: Any, lists: Tree) -> Any:
 
 def _tree(path: Path) -> Tree:
     return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _flat(tree: Tree) -> Mapping[str, str]:
+    """Keys with the names of their sections before them."""
+    return {
+        f"{section}.{key}": text for section, texts in tree.items() for key, text in texts.items()
+    }
+
+
+@cache
+def english() -> _Language:
+    """For logs, whose readers nobody knows."""
+    return _Language(LANGUAGES[-1], UTC)

@@ -17,6 +17,8 @@ from adapters.embedded.server import EmbeddedPostgres
 from adapters.postgres.log.schema import install
 
 _numbers = count(1)
+os.environ["BACKSTORY_LANGUAGE"] = "en"
+"""Whatever is spoken where the tests run: also of command lines in processes of their own."""
 
 
 @pytest.hookimpl(optionalhook=True)

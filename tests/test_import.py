@@ -31,7 +31,7 @@ def mapping(folder: Path, text: str) -> Path:
 
 def said(report: Report) -> dict[int, str]:
     """Line → reason."""
-    return {line.number: reason for line, reason in report.refusals}
+    return {line.number: str(reason) for line, reason in report.refusals}
 
 
 def unnamed(reasons: dict[int, str]) -> dict[int, str]:
@@ -74,7 +74,7 @@ def test_any_text_is_kept_byte_for_byte_or_refused_with_line_and_reason(
     path = write_csv(tmp_path / "any.csv", [["id", "text"], *cells])
     report = imported(backstory, "customers", path, mapping(tmp_path, ANY_TEXT))
     assert counts(report)[0] + counts(report)[3] == len(texts)
-    refused = {line.cells[0]: reason for line, reason in report.refusals}
+    refused = {line.cells[0]: str(reason) for line, reason in report.refusals}
     for id, text in cells:
         found = backstory.application.find_external("customers", "test", id)
         if id in refused:

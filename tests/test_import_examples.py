@@ -157,7 +157,7 @@ def test_support_tickets_with_text_channel_priority_and_satisfaction(folder: Fol
     assert third.completed_at == datetime.fromisoformat("2023-06-01T18:05:38+08:00")
     assert tickets["1"].status == "waiting"
     suspicious = {line.cells[0] for line, said in report.suspicious}
-    assert {said for _, said in report.suspicious} == {"resolved before the first response"}
+    assert {str(said) for _, said in report.suspicious} == {"resolved before the first response"}
     assert "4" in suspicious, "answered at 07:29, resolved at 01:57"
     for id in suspicious:
         said = tickets[id].custom

@@ -121,7 +121,7 @@ def test_a_file_of_refused_rows_that_does_not_fit_on_the_disk_takes_nothing_else
     with opened(database_url) as backstory:
         report = imported(backstory, "customers", refusing(tmp_path, "c.csv"))
     assert counts(report) == (1, 0, 0, 1)
-    assert report.unwritten == "No space left on device"
+    assert str(report.unwritten) == "No space left on device"
     assert [path.name for path in tmp_path.iterdir()] == ["c.csv"]
 
 

@@ -68,7 +68,7 @@ def told(backstory: Backstory) -> dict[str, list[tuple[str, bool]]]:
 
 
 def said(found: list[Any]) -> dict[int, str]:
-    return {line.number: reason for line, reason in found}
+    return {line.number: str(reason) for line, reason in found}
 
 
 DAY = "2024-03-01T09:00:00+08:00"

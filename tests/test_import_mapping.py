@@ -39,7 +39,9 @@ def field(cell: str, rule: dict[str, Any] | str, name: str = "name", **more: Any
 def refusal(cell: str, rule: dict[str, Any] | str, name: str = "name", **more: Any) -> str:
     with pytest.raises(Invalid) as error:
         drafted({"c": cell}, fields={name: rule}, **more)
-    return Reasons().of(error.value)
+    return str(
+        Reasons(plan(["c"], more.get("kind", "customers"), fields={name: rule})).of(error.value)
+    )
 
 
 @given(st.text(min_size=1))

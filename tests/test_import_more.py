@@ -81,7 +81,7 @@ def folder(backstory: Backstory, tmp_path: Path) -> Folder:
 
 
 def said(found: list[Any]) -> dict[int, str]:
-    return {line.number: reason for line, reason in found}
+    return {line.number: str(reason) for line, reason in found}
 
 
 def test_what_is_not_there_is_gone_without_and_reported(folder: Folder) -> None:

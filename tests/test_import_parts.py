@@ -64,7 +64,7 @@ def take(backstory: Backstory, tmp_path: Path) -> Any:
 
 
 def said(found: list[Any]) -> dict[int, str]:
-    return {line.number: reason for line, reason in found}
+    return {line.number: str(reason) for line, reason in found}
 
 
 def told(backstory: Backstory) -> dict[str, tuple[str, str | None]]:
@@ -168,7 +168,9 @@ def test_what_was_entered_before_the_refusal_is_named_and_not_entered_twice(
     report = take([deal(1, ACME, "王芳", phone="nowhere")], mapping)
     [[_, reason]] = report.in_order()
     (company,), (person,) = rows(backstory, "customers"), rows(backstory, "contacts")
-    assert reason.startswith(f"customers entered as {company}, person entered as {person}, but ")
+    assert str(reason).startswith(
+        f"customers entered as {company}, person entered as {person}, but "
+    )
     assert not rows(backstory, "opportunities")
     report = take([deal(1, ACME, "王芳", phone="proposal")], mapping)
     assert (counts(report), report.parts) == ((1, 0, 0, 0), {})

@@ -54,7 +54,7 @@ def test_by_their_names_however_these_are_spaced(backstory: Backstory, tmp_path:
     ]
     report = take(backstory, tmp_path, lines)
     assert counts(report) == (3, 0, 0, 0)
-    assert [said for _, said in report.dangling] == ["on_behalf_of: there is no user '无名'"]
+    assert [str(said) for _, said in report.dangling] == ["on_behalf_of: there is no user '无名'"]
     known, found = logins(backstory), rows(backstory, "customers").values()
     assert {row.name: known.get(row.owner_id) for row in found} == {
         "甲有限公司": "zhang",
@@ -71,7 +71,7 @@ def test_one_of_two_with_a_name_is_refused_naming_both(
     report = take(backstory, tmp_path, [["甲有限公司", "李四", ""], ["乙有限公司", "赵六", ""]])
     known = {id: row for id, row in rows(backstory, "users").items() if "li." in row.login}
     both = ", ".join(f"{known[id].name} {known[id].login} [{id}]" for id in sorted(known))
-    assert [said for _, said in report.in_order()] == [
+    assert [str(said) for _, said in report.in_order()] == [
         f"owner_id: which user is '李四'? There are {both}",
         "owner_id: there is no user '赵六'",
     ]
@@ -98,5 +98,5 @@ def test_who_did_it_is_a_user_if_named_by_an_id_too(backstory: Backstory, tmp_pa
     lines = [[f"第{n}号有限公司", "", one] for n, one in enumerate(who)]
     report = take(backstory, tmp_path, lines, by_id)
     assert counts(report) == (1, 0, 0, 3)
-    assert all(said.startswith("on_behalf_of: ") for _, said in report.in_order())
+    assert all(str(said).startswith("on_behalf_of: ") for _, said in report.in_order())
     assert {e.envelope.on_behalf_of for e in events(backstory)} == {None, left}

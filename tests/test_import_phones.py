@@ -66,7 +66,7 @@ def take(
 
 
 def refused(report: Report) -> list[str]:
-    return [said for _, said in report.in_order()]
+    return [str(said) for _, said in report.in_order()]
 
 
 def listed(backstory: Backstory, table: str, *ids: UUID) -> str:

@@ -47,7 +47,7 @@ def test_one_that_may_go_without_its_parent_does_and_is_reported(
     lines = ("1,9", "2,1", "3,8", "4,5", "5,")
     report = take(backstory, tmp_path, NOTED, *lines)
     assert counts(report) == (5, 0, 0, 0)
-    assert [(line.number, said) for line, said in report.dangling_in_order()] == [
+    assert [(line.number, str(said)) for line, said in report.dangling_in_order()] == [
         (2, "parent_id: there is no customer '9'"),
         (4, "parent_id: there is no customer '8'"),
     ]

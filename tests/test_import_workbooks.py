@@ -12,7 +12,8 @@ from openpyxl import Workbook as NewWorkbook
 
 from adapters.importing.cards import HEADER
 from adapters.importing.opening import source
-from adapters.importing.sources import FOUND_OUT, Choices, Form, Line, UnreadableFile
+from adapters.importing.sources import FOUND_OUT, Choices, Form, Line, UnreadableFile, width_problem
+from adapters.remarks import Remark
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 CARDS, BLNS = DATA / "vcard", DATA / "blns/blns.json"
@@ -91,7 +92,7 @@ def test_rows_are_those_of_the_sheet(tmp_path: Path) -> None:
     assert lines(book(tmp_path, rows)) == [
         Line(3, ["1", ""]),
         Line(5, ["", "2"]),
-        Line(6, ["", "", "3"], "has 3 cells where the header has 2"),
+        Line(6, ["", "", "3"], width_problem(3, 2)),
         Line(7, ["4", "5"]),
     ]
 
@@ -107,7 +108,7 @@ def test_a_formula_that_came_to_nothing_is_no_text(tmp_path: Path) -> None:
         sheet.write_formula(2, 0, "=1/0", None, "#DIV/0!")
     assert lines(path) == [
         Line(2, ["2", "007"]),
-        Line(3, ["#DIV/0!", ""], "has the error #DIV/0! in A3"),
+        Line(3, ["#DIV/0!", ""], Remark("lines.formula", error="#DIV/0!", cell="A3")),
     ]
 
 
@@ -244,7 +245,7 @@ def test_a_card_that_is_wrong_is_no_matter_of_the_others(tmp_path: Path) -> None
         (cut, "has no END:VCARD"),
     ):
         assert one.problem is not None
-        assert problem in one.problem
+        assert problem in str(one.problem)
 
 
 def test_a_card_whose_parameters_make_no_sense_is_refused(tmp_path: Path) -> None:
@@ -252,7 +253,7 @@ def test_a_card_whose_parameters_make_no_sense_is_refused(tmp_path: Path) -> Non
     path.write_text(card("FN;ENCODING=UTF-8;ENCODING=QUOTED-PRINTABLE:=20") + card("FN:B"))
     first, second = lines(path)
     assert first.problem is not None
-    assert "no sound vCard" in first.problem
+    assert "no sound vCard" in str(first.problem)
     assert second.problem is None
 
 

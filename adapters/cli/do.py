@@ -14,8 +14,9 @@ from adapters.cli.opening import Data, opened
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.plan import validated
 from adapters.importing.targets import target
+from adapters.remarks import Remark, why
 from adapters.seeds import LOCAL
-from aggregates.errors import FieldError, Invalid
+from aggregates.errors import Invalid
 from commands.base import COMMANDS, Command, Meta
 from commands.requests import Caller, Request
 
@@ -113,13 +114,13 @@ def _value(model: Any, name: str, text: str, zone: ZoneInfo) -> Any:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
             if name.endswith(":"):
-                raise Invalid(FieldError(name, f"is not JSON: {error}")) from None
+                raise Invalid(Remark("cells.no-json", said=str(error)).of(name)) from None
     try:
         return target(model, name.removesuffix(":")).reader(Rule(column=name), zone)(text)
     except BadMapping as error:
         raise Failure(str(error)) from None
     except ValueError as error:
-        raise Invalid(FieldError(name, str(error))) from None
+        raise Invalid(why(error).of(name)) from None
 
 
 def _listed() -> str:

@@ -3,12 +3,14 @@
 import psycopg
 from pydantic import ValidationError
 
+from adapters.cli.speaking import language, texts, told
 from adapters.embedded.server import EmbeddedPostgresError
+from adapters.http.problems import Problems
 from adapters.importing.mapping import BadMapping
-from adapters.importing.reasons import Reasons
 from adapters.importing.recording import BeingReverted
 from adapters.importing.sources import UnreadableFile
 from adapters.postgres.log.secret import WrongSecret
+from adapters.remarks import Saying
 from aggregates.errors import DomainError
 from commands.ports import OutcomeUnknown, Overloaded
 
@@ -18,12 +20,12 @@ REFUSED, MISUSED, UNAVAILABLE = 1, 2, 3
 class Failure(Exception):
     """Something to tell the user, and the exit code that goes with it."""
 
-    def __init__(self, message: str, code: int = MISUSED) -> None:
-        super().__init__(message)
+    def __init__(self, message: Saying, code: int = MISUSED) -> None:
+        super().__init__(told(message))
         self.code = code
 
 
-def told(error: Exception) -> Failure | None:
+def failed(error: Exception) -> Failure | None:
     """What to tell the user; None where the error is a defect of ours."""
     match error:
         case Failure():
@@ -33,7 +35,7 @@ def told(error: Exception) -> Failure | None:
         case BeingReverted():
             return Failure(str(error), REFUSED)
         case DomainError():
-            return Failure(Reasons().of(error), REFUSED)
+            return Failure(_reason(error), REFUSED)
         case ValidationError():
             return Failure(_settings(error), MISUSED)
         case EmbeddedPostgresError() | WrongSecret():
@@ -45,6 +47,13 @@ def told(error: Exception) -> Failure | None:
         case PermissionError():
             return Failure(str(error), UNAVAILABLE)
     return None
+
+
+def _reason(error: DomainError) -> str:
+    """What the service says of it, the fields named that are wrong."""
+    problem = Problems(texts()).document(error, language())
+    wrong = problem.get("errors", ())
+    return "; ".join(f"{e['field']}: {e['message']}" for e in wrong) or str(problem["detail"])
 
 
 def _line(error: Exception) -> str:

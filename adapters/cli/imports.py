@@ -1,7 +1,6 @@
 """``backstory import``."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -10,25 +9,26 @@ from uuid import UUID
 import typer
 
 from adapters import registry
+from adapters.cli import speaking
 from adapters.cli.failures import REFUSED, UNAVAILABLE, Failure
 from adapters.cli.files import Delimiter, Encoding, Sheet, choices
-from adapters.cli.mappings import suggested, told
+from adapters.cli.mappings import described, suggested
 from adapters.cli.opening import Data, opened, settings, where
+from adapters.cli.speaking import Language, say, told
 from adapters.importing import reverting
 from adapters.importing.jobs import IMPORTER, Job, prepare, run
 from adapters.importing.keeping import Keeping, names
 from adapters.importing.mapping import Mapping
 from adapters.importing.opening import source
-from adapters.importing.pace import pace
-from adapters.importing.reasons import LANGUAGE
+from adapters.importing.outcome import outcome, progressing
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
 from adapters.importing.sources import Choices, Source
 from adapters.importing.suggesting import is_plain
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
+from adapters.remarks import Remark
 from adapters.seeds import LOCAL
-from adapters.texts import Texts
 from commands.importing import RevertImport
 from commands.requests import Request
 
@@ -60,6 +60,7 @@ def import_file(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     sheet: Sheet = None,
+    language: Language = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -80,16 +81,26 @@ def import_file(
         _take_back(data, revert)
         return
     if kind is None or file is None:
-        raise Failure("say what the rows are, and which file they are in")
+        raise Failure(Remark("command.what"))
     said = choices(encoding, delimiter, sheet)
     chosen = mapping or _suggested(kind, file, said, data)
-    job = Job(kind, file, chosen, on_duplicate, dry_run, workers=workers, choices=said)
+    job = Job(
+        kind,
+        file,
+        chosen,
+        on_duplicate,
+        dry_run,
+        choices=said,
+        language=speaking.language(),
+        workers=workers,
+    )
     prepared = prepare(job, settings(data).zone)
     print("\n".join(prepared.detected.lines()), flush=True)
-    print(f"into {where(data)}\n" if not dry_run else "", end="", flush=True)
+    if not dry_run:
+        say([Remark("report.into", where=where(data))])
     with opened(data) as backstory:
         report, refused = run(backstory, prepared, Progress(prepared.file))
-    _tell(report, refused, dry_run)
+    say(outcome(report, refused, dry_run=dry_run, most=LISTED))
     if report.refusals:
         raise typer.Exit(REFUSED)
 
@@ -101,13 +112,9 @@ def _suggested(kind: str, path: Path, said: Choices, data: Path | None) -> Mappi
     if is_plain(kind, source(path, said).header):
         return None
     suggestion = suggested(kind, path, data, said)
-    print("\n".join(told(suggestion)), end="\n\n")
+    print("\n".join(described(suggestion)), end="\n\n")
     if suggestion.to_decide:
-        raise Failure(
-            f"nothing was imported: not every column is certain; write a mapping with "
-            f"backstory mapping {kind} {path} --out MAPPING.toml, look through it, and name it "
-            "with --mapping"
-        )
+        raise Failure(Remark("command.undecided", arguments=kind, path=str(path)))
     return suggestion.mapping
 
 
@@ -119,63 +126,16 @@ def _take_back(data: Path | None, id: UUID) -> None:
         shown = () if came is None else came.kept_records[:LISTED]
         known = names(RowReader(backstory.pool, backstory.timezone), Scope(LOCAL), shown)
     if came is None:
-        raise Failure(f"import {id} is still running; run the same command again", UNAVAILABLE)
-    print(
-        f"{came.withdrawn:,} records withdrawn, {came.taken_back:,} again what they were, "
-        f"{came.kept:,} left as they are"
-    )
-    keeping = Keeping(Texts(), LANGUAGE, known)
+        raise Failure(Remark("revert.runs", id=str(id)), UNAVAILABLE)
+    counts = {name: f"{getattr(came, name):,}" for name in ("withdrawn", "taken_back", "kept")}
+    say([Remark("revert.sum", **counts)])
+    keeping = Keeping(speaking.texts(), speaking.language(), known)
     for one in shown:
         print(keeping.line(one))
     if came.kept > LISTED:
-        print(f"and {came.kept - LISTED:,} more: GET /v1/imports/{id}")
+        say([Remark("revert.more", more=f"{came.kept - LISTED:,}", id=str(id))])
     if came.kept:
         raise typer.Exit(REFUSED)
-
-
-def _tell(report: Report, refused: Path | None, dry_run: bool) -> None:
-    print(f"{report}{' (dry run: nothing was stored)' if dry_run else ''}")
-    if report.incomplete:
-        print(
-            f"{report.incomplete:,} of those created lack required fields: "
-            "GET /v1/queries/incomplete lists them"
-        )
-    for line, missing in report.dangling_in_order()[:LISTED]:
-        print(f"line {line.number}, taken without: {missing}")
-    if len(report.dangling) > LISTED:
-        print(f"and {len(report.dangling) - LISTED:,} more, taken without what is not there")
-    if report.parts:
-        many = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report.parts.items()))
-        print(f"entered on the way: {many}")
-    for line, said in report.suspicious_in_order()[:LISTED]:
-        print(f"line {line.number}, suspicious but taken as it is: {said}")
-    if len(report.suspicious) > LISTED:
-        print(f"and {len(report.suspicious) - LISTED:,} more, suspicious but taken as they are")
-    changed = "would replace" if dry_run else "replaced"
-    for line, said in report.overwritten_in_order()[:LISTED]:
-        print(f"line {line.number} {changed} {said}")
-    if len(report.overwritten) > LISTED:
-        print(f"and {len(report.overwritten) - LISTED:,} more that {changed} something")
-    if refused is not None:
-        (line, reason), *_ = report.in_order()
-        many = (
-            f"{len(report.refusals):,} refused, the first on" if report.refusals[1:] else "refused:"
-        )
-        print(f"{many} line {line.number}: {reason}\nrefused rows with reasons: {refused}")
-    else:
-        print("\n".join(_refusals(report)), end="\n" if report.refusals else "")
-        if report.unwritten is not None:
-            print(f"the file of refused rows cannot be written: {report.unwritten}")
-    if report.import_id is not None:
-        print(f"import {report.import_id}")
-
-
-def _refusals(report: Report) -> Iterator[str]:
-    """Why rows were refused, for whom no file of them was written."""
-    for line, reason in report.in_order()[:LISTED]:
-        yield f"line {line.number}: {reason}"
-    if len(report.refusals) > LISTED:
-        yield f"and {len(report.refusals) - LISTED:,} more"
 
 
 class Progress:
@@ -192,8 +152,7 @@ class Progress:
         if monotonic() - self._told_at < self._pause:
             return
         self._told_at = monotonic()
-        said = f"{report.read:,} rows read, {report.outcomes['refused']:,} refused"
-        line = f"{said}, {pace(report, self._file.share)}"
+        line = told(progressing(report, self._file.share))
         if self._is_terminal:  # What was longer there before goes.
             print(f"\r{line}\x1b[K", file=sys.stderr, end="\r", flush=True)
         else:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from adapters.cli import demo, do, imports, mappings, policies, serve, users, views
-from adapters.cli.failures import told
+from adapters.cli.failures import failed
+from adapters.cli.speaking import choose
 
 app = typer.Typer(
     name="backstory",
@@ -42,12 +43,13 @@ for part in (serve, mappings, imports, demo, do, views, policies, users):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; ends the process with its exit code."""
+    choose(None)
     try:
         app(args=None if arguments is None else list(arguments))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        failure = told(error)
+        failure = failed(error)
         if failure is None:
             raise
         print(f"backstory: {failure}", file=sys.stderr)

@@ -62,7 +62,7 @@ def suggest_mapping(
     """
     said = choices(encoding, delimiter, sheet)
     suggestion = suggested(kind, file, data, said, custom=custom, currency=currency, system=system)
-    print("\n".join(told(suggestion)))
+    print("\n".join(described(suggestion)))
     if out is None:
         print("\nTo write it to a file that you can edit: --out MAPPING.toml")
         return
@@ -97,7 +97,7 @@ def _entries(data: Path | None) -> Entries:
         return declared()
 
 
-def told(suggestion: Suggestion) -> Iterator[str]:
+def described(suggestion: Suggestion) -> Iterator[str]:
     """What is suggested, column by column, and what is open."""
     for column in suggestion.columns:
         yield from _column(column)

@@ -11,6 +11,7 @@ import typer
 from adapters.bootstrap import DATABASE_FOLDER, Backstory
 from adapters.cli.failures import UNAVAILABLE, Failure
 from adapters.embedded.neighbour import has_cluster, url_of_running
+from adapters.remarks import Remark
 from adapters.settings import Settings
 
 Data = Annotated[
@@ -43,14 +44,14 @@ def opened(data: Path | None, *, existing: bool = False) -> Iterator[Backstory]:
         yield backstory
 
 
-def where(data: Path | None) -> str:
+def where(data: Path | None) -> Remark:
     """Where a command that stores something stores it, as one says it before."""
     wanted = settings(data)
     if wanted.database_url is not None:
-        return "the database of BACKSTORY_DATABASE_URL"
+        return Remark("where.database")
     folder = wanted.data.absolute()
     is_there = has_cluster(folder / DATABASE_FOLDER)
-    return f"{folder}{'' if is_there else ' (new: there was no data here)'}"
+    return Remark("where.folder" if is_there else "where.new", path=str(folder))
 
 
 def _require_data(wanted: Settings) -> None:

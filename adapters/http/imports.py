@@ -27,6 +27,7 @@ from adapters.importing.suggesting import Suggestion
 from adapters.texts import negotiated
 from adapters.uploads.asked import Wish
 from adapters.uploads.folders import folder
+from adapters.uploads.telling import spoken
 from aggregates.errors import FieldError, Invalid, NotFound
 from aggregates.importing import Import, Kept
 from projections.base import Projection
@@ -72,8 +73,8 @@ class Imports:
         answered = await self._reads.one(request, Projection.registry[TABLE], id)
         row = orjson.loads(bytes(answered.body))
         is_of_now = request.query_params.keys().isdisjoint(MOMENT)
-        row["progress"] = await self._progress(row) if is_of_now else None
-        language = negotiated(request.headers.get("accept-language"))
+        language = spoken_to(request)
+        row["progress"] = await self._progress(row, language) if is_of_now else None
         scope = await self._reads.scope(request)
         kept = [Kept.model_validate_json(orjson.dumps(one)) for one in row["kept_records"]]
         known = await self._context.read(names, self._reads.rows, scope, kept)
@@ -84,7 +85,9 @@ class Imports:
     async def rehearsal(self, request: Request) -> Response:
         await self._context.caller(request)
         asked(request, common=())
-        return answers.answer(await self._rehearsal(identified(request.path_params["id"])))
+        language = spoken_to(request)
+        found = await self._rehearsal(identified(request.path_params["id"]), language)
+        return answers.answer(found, {"Content-Language": language})
 
     async def refused(self, request: Request) -> Response:
         return await self._refused(request, is_rehearsal=False)
@@ -104,7 +107,7 @@ class Imports:
                 with folder() as place:
                     reading = Reading(place, known, settings.import_limit, settings.body_limit)
                     form = await reading.read(request)
-                    answer: Response = await work(form, caller, headers)
+                    answer: Response = await work(form, caller, headers, spoken_to(request))
                     return answer
             finally:
                 self._open -= 1
@@ -116,7 +119,7 @@ class Imports:
                 problem.headers["Connection"] = "close"
             return problem
 
-    async def _import(self, form: Form, caller: Any, headers: Any) -> Response:
+    async def _import(self, form: Form, caller: Any, headers: Any, language: str) -> Response:
         wish = Wish(
             form.file_name,
             form.required("kind"),
@@ -124,17 +127,20 @@ class Imports:
             form.on_duplicate,
             form.flag("dry_run"),
             form.choices,
+            language,
         )
         uploads = self._context.uploads
         key = headers.idempotency_key
         id = await self._looked_at(form, uploads.taking.take, form.path, wish, caller, key)
         if wish.is_rehearsal:
-            return _accepted(await self._rehearsal(id), f"{REHEARSALS}/{id}")
+            found = await self._rehearsal(id, language)
+            return _accepted(found, f"{REHEARSALS}/{id}", language)
         row = await self._context.row(TABLE, id) or {"id": str(id)}
         row = orjson.loads(answers.dumped(row))
-        return _accepted({**row, "progress": await self._progress(row)}, f"{HOME}/{id}")
+        body = {**row, "progress": await self._progress(row, language)}
+        return _accepted(body, f"{HOME}/{id}", language)
 
-    async def _suggest(self, form: Form, caller: Any, headers: Any) -> Response:
+    async def _suggest(self, form: Form, caller: Any, headers: Any, language: str) -> Response:
         hints = Hints(
             form.choices,
             form.flag("custom"),
@@ -162,20 +168,20 @@ class Imports:
         except Undecided as error:
             raise MappingUndecided(**_undecided(error.suggestion)) from None
 
-    async def _progress(self, row: dict[str, Any]) -> dict[str, Any] | None:
+    async def _progress(self, row: dict[str, Any], language: str) -> Any:
         uploads, id = self._context.uploads, UUID(row["id"])
         found = await self._context.read(uploads.progress, id)
         if found is None and row.get("status") == "running":
             runs = await self._context.read(uploads.runs, id)
             return {"state": "running" if runs else "cut_off"}
-        return found
+        return spoken(found, language)
 
-    async def _rehearsal(self, id: UUID) -> dict[str, Any]:
+    async def _rehearsal(self, id: UUID, language: str) -> dict[str, Any]:
         uploads = self._context.uploads
         found = await self._context.read(lambda: uploads.progress(id, is_rehearsal=True))
         if found is None:
             raise NotFound(Import.KIND, id)
-        return {"id": str(id), **found}
+        return {"id": str(id), **spoken(found, language)}
 
     async def _refused(self, request: Request, *, is_rehearsal: bool) -> Response:
         await self._context.caller(request)
@@ -198,8 +204,13 @@ class Imports:
             yield chunk
 
 
-def _accepted(body: dict[str, Any], location: str) -> Response:
-    answered = answers.answer(body, {"Location": location})
+def spoken_to(request: Request) -> str:
+    """The language of whoever asks."""
+    return negotiated(request.headers.get("accept-language"))
+
+
+def _accepted(body: dict[str, Any], location: str, language: str) -> Response:
+    answered = answers.answer(body, {"Location": location, "Content-Language": language})
     answered.status_code = 202
     return answered
 

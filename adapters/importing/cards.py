@@ -9,6 +9,7 @@ from vobject.base import ContentLine, getLogicalLines, textLineToContentLine
 from adapters.importing.dialects import DEFAULT
 from adapters.importing.encodings import Encoding
 from adapters.importing.sources import Form, Line, Watched
+from adapters.remarks import Remark
 
 HEADER = (
     *("name", "family_name", "given_name", "phone", "mobile", "other_phones", "email"),
@@ -46,7 +47,7 @@ class CardFile:
                 yield _row(number, lines, problem)
 
 
-def _cards(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str], str | None]]:
+def _cards(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str], Remark | None]]:
     """The line on which a card begins, the lines in it, and why it is none."""
     taken: list[str] = []
     first = depth = size = 0
@@ -62,24 +63,24 @@ def _cards(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str], s
             taken.append(line)
         if depth <= 0:
             is_card = depth == 0 and len(taken) > 1
-            yield first, taken, _problem(size) if is_card else "stands outside of every card"
+            yield first, taken, _problem(size) if is_card else Remark("lines.no-card")
             depth = 0
     if depth:
-        yield first, taken, "has no END:VCARD"
+        yield first, taken, Remark("lines.open-card")
 
 
-def _problem(size: int) -> str | None:
-    return None if size <= LONGEST_CARD else f"is a card of more than {LONGEST_CARD:,} characters"
+def _problem(size: int) -> Remark | None:
+    return None if size <= LONGEST_CARD else Remark("lines.long-card", most=f"{LONGEST_CARD:,}")
 
 
-def _row(number: int, lines: list[str], problem: str | None) -> Line:
+def _row(number: int, lines: list[str], problem: Remark | None) -> Line:
     if problem is None:
         try:
             cells = _cells(_Lines(lines))
         except Exception as error:  # The library raises whatever a wrong parameter led to.
-            problem = f"is no sound vCard: {error}"
+            problem = Remark("lines.unsound-card", said=str(error))
         else:
-            nul = "contains NUL" if any("\0" in cell for cell in cells) else None
+            nul = Remark("lines.nul") if any("\0" in cell for cell in cells) else None
             return Line(number, cells, nul)
     return Line(number, ["".join(lines)], problem)
 

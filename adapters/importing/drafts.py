@@ -10,6 +10,7 @@ from adapters.importing.fillers import Fields, references
 from adapters.importing.references import Finds, Reference
 from adapters.importing.sources import Line
 from adapters.importing.steps import Further
+from adapters.remarks import Saying
 from aggregates.errors import FieldError, Invalid
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Draft:
     """The user who did it, or the user's id."""
     lane: str | None = None
     """The same for rows that must be carried out one after the other."""
-    suspicious: tuple[str, ...] = ()
+    suspicious: tuple[Saying, ...] = ()
 
     @property
     def is_named(self) -> bool:
@@ -79,5 +80,5 @@ def named(field: str, of: Reference | str | None, found: Finds) -> UUID | None:
             raise Invalid(FieldError(field, "uuid_parsing")) from None
     id = None if of is None else found.get(of)
     if of is not None and id is None and not of.is_optional:
-        raise Invalid(FieldError(field, found.why_not(of)))
+        raise Invalid(found.why_not(of).of(field))
     return id

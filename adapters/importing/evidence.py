@@ -173,8 +173,11 @@ def _amounts(of: Target, cells: Cells, asking: Asking) -> Verdict:
         return Verdict(cells.rule)
     notation = _numbers(cells, asking)
     if notation is None:
-        said = next(filter(None, map(in_units, cells.stripped)), None)
-        return Verdict(None, said or f"{listed(cells.stripped)} are no amounts such as 12.50")
+        unread = next(filter(None, map(in_units, cells.stripped)), None)
+        return Verdict(
+            None,
+            str(unread) if unread else f"{listed(cells.stripped)} are no amounts such as 12.50",
+        )
     said, times = unit(cells.name)
     signs = [SIGNS[sign] for sign in notation.signs]
     currency = said or asking.currency or (signs[0][0] if [*map(len, signs)] == [1] else None)

@@ -9,6 +9,7 @@ from adapters.importing.drafts import Draft
 from adapters.importing.overwriting import overwritten
 from adapters.importing.plan import digest
 from adapters.importing.updating import is_as_said, is_other, is_so, of_person, updates
+from adapters.remarks import Field, Remark
 from aggregates.base import Aggregate, derived
 from aggregates.contact import Contact
 from aggregates.errors import NotFound
@@ -37,7 +38,7 @@ class Existing:
         """Its number and name, and its id."""
         return called(self._record)
 
-    def updates(self) -> tuple[list[Request], list[str]]:
+    def updates(self) -> tuple[list[Request], list[Remark]]:
         """What makes it as the row says, and what that replaces. A first contact is told more of;
         where the row names somebody else, that is a further one."""
         asked = updates(self._record, self._said, with_stage=self._with_stage)
@@ -52,7 +53,8 @@ class Existing:
         elif person.is_withdrawn:  # A revert took it, and left the customer.
             asked.append(Request(COMMANDS["contacts/reinstate"](), person.id))
         if (own := of_person(person, self._said)) is not None:
-            replaced += [f"primary_contact.{one}" for one in overwritten(person, [own.command])]
+            whole = Field(self._record.KIND, "primary_contact")
+            replaced += overwritten(person, [own.command], whole)
             asked.append(own)
         return asked, replaced
 

@@ -14,6 +14,7 @@ from adapters.importing.references import MADE, Finds, Reference, made, referrin
 from adapters.importing.settling import settled
 from adapters.importing.targets import Read, Target, target
 from adapters.importing.templates import Cells, Columns, Text
+from adapters.remarks import Unread, why
 from aggregates.base import markers
 from aggregates.errors import FieldError, Invalid
 from aggregates.values import Code, CodeText
@@ -43,7 +44,7 @@ class Filler:
         try:
             return self._read_from(self.text(cells))
         except ValueError as error:
-            raise Invalid(FieldError(".".join(self.path), str(error))) from error
+            raise Invalid(why(error).of(".".join(self.path))) from error
 
     def _read_from(self, text: str) -> Any:
         if self.rule.trim:
@@ -146,10 +147,8 @@ def _code(text: str, dictionary: str) -> str:
     try:
         return _CODE.validate_python(text)
     except ValidationError:
-        raise ValueError(
-            f"there is no code “{text}” in the dictionary “{dictionary}”: "
-            "the field's values in the mapping say which code it stands for"
-        ) from None
+        said = {"text": text, "dictionary": dictionary, "dictionary_code": dictionary}
+        raise Unread("cells.no-code", **said) from None
 
 
 Fields = dict[str, Any]
@@ -215,7 +214,7 @@ def resolved(fields: Fields, found: Finds) -> Fields:
         return fields
     wrong = [(n, one) for n, one in named if not one.is_optional and found.get(one) is None]
     if wrong:
-        raise Invalid(*(FieldError(name, found.why_not(one)) for name, one in wrong))
+        raise Invalid(*(found.why_not(one).of(name) for name, one in wrong))
     complete = dict(fields)
     names = dict.fromkeys(name for name, _ in named)
     for name in names:
@@ -228,4 +227,4 @@ def dangling(fields: Fields, found: Finds) -> Iterable[FieldError]:
     """References that may be missing, and are."""
     for name, one in _referred(fields):
         if one.is_optional and one.scope != MADE and found.get(one) is None:
-            yield FieldError(name, found.why_not(one))
+            yield found.why_not(one).of(name)

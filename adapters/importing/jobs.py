@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -22,7 +23,9 @@ from adapters.importing.running import Import, OnDuplicate
 from adapters.importing.sources import FOUND_OUT, Choices, Source
 from adapters.importing.worker import Task
 from adapters.mapper import Mapper
+from adapters.remarks import of_system
 from adapters.seeds import LOCAL
+from adapters.texts import LANGUAGES
 from commands.application import Application
 from commands.importing import BeginImport
 from commands.requests import IMPORT, Caller
@@ -51,6 +54,8 @@ class Job:
     """What the file is called; None: like its path."""
     import_id: UUID | None = None
     """The import that was begun for it; None: it is begun when it runs."""
+    language: str = LANGUAGES[-1]
+    """Of the reasons in the file of refused rows."""
     workers: int | None = 1
     """Processes that enter rows; None: as many as its size deserves. Status histories and
     rehearsals take one."""
@@ -129,28 +134,30 @@ def _in_earnest(
     finally:
         entering.settle()
         if importing.report.refusals:
-            refused = _written(importing.report, file)
+            refused = _written(backstory, prepared, importing.report)
     if refused is None:
         discard_refusals(file.path)
     return importing.report, refused
 
 
-def _written(report: Report, file: Source) -> Path | None:
+def _written(backstory: "Backstory", prepared: PreparedJob, report: Report) -> Path | None:
     """None where the disk is full, say: what was entered is entered all the same."""
     try:
-        return refusals(report, file)
+        return refusals(backstory, prepared, report)
     except OSError as error:
-        report.unwritten = error.strerror or str(error)
+        report.unwritten = of_system(error)
         return None
 
 
-def refusals(report: Report, file: Source) -> Path:
+def refusals(backstory: "Backstory", prepared: PreparedJob, report: Report) -> Path:
     """The file of the refused rows, written beside the file itself."""
+    file = prepared.file
     return write_refusals(
         report,
         file.header,
         file.path,
         file.delimiter,
+        told=partial(backstory.texts.told, language=prepared.job.language),
         is_marked=not file.form.is_utf8,
     )
 

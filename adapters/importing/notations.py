@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from adapters.remarks import Unread
+
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.年])(\d{1,2})([-/.月])(\d{1,2})(日?)(.*)", re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})([-/.])(\d{4})(.*)", re.ASCII)
 _TIMES = (
@@ -241,14 +243,14 @@ def _is_grouped(groups: list[str]) -> bool:
 
 def plain(text: str, mark: Mark, currency: str | None) -> str:
     """A number, whose decimals begin with this mark, in digits with a point; its currency stays,
-    a sign that stands for the given one goes. Raises ValueError."""
+    a sign that stands for the given one goes. Raises Unread."""
     match = NUMBER.fullmatch(text)
     if match is None or (match["minus"] and match["inner"]):
         return text  # Whoever reads it says what is wrong.
     whole, _, part = match["digits"].partition(mark)
     groups = re.split(rf"[{re.escape(OTHER[mark])}{_SPACES}]", whole)
     if (len(groups) > 1 and not _is_grouped(groups)) or (part and not part.isdigit()):
-        raise ValueError(f"{text!r} is no number whose decimals begin with {mark!r}")
+        raise Unread("cells.no-decimals", text=text, mark=mark)
     named = " ".join(_codes(text, match, currency))
     number = match["minus"].strip("+") + match["inner"] + "".join(groups)
     number += f".{part}" if part else ""
@@ -260,6 +262,6 @@ def _codes(text: str, match: re.Match[str], currency: str | None) -> Iterator[st
     for sign in filter(None, (match["before"], match["after"])):
         means = SIGNS.get(sign, (sign,))
         if currency is not None and currency not in means:
-            raise ValueError(f"{text!r} is not in {currency}")
+            raise Unread("cells.other-currency", text=text, currency=currency)
         if currency is None:
             yield sign

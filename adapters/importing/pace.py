@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.importing.report import Report
+from adapters.remarks import Remark
 
 SETTLED = 0.01
 """How much of the file must be read before anything is said of the rest."""
@@ -18,9 +19,10 @@ class Pace:
     """About how many rows the file has; None: nobody knows yet."""
     seconds_left: float | None
 
-    def __str__(self) -> str:
-        left = "" if self.seconds_left is None else f", about {spoken(self.seconds_left)} left"
-        return f"{self.rate:,.0f} rows/s{left}"
+    @property
+    def said(self) -> Remark:
+        left = None if self.seconds_left is None else spoken(self.seconds_left)
+        return Remark("pace.rate", rate=f"{self.rate:,.0f}", left=left)
 
 
 def pace(report: Report, share: float | None) -> Pace:
@@ -31,12 +33,12 @@ def pace(report: Report, share: float | None) -> Pace:
     return Pace(report.rate, total, max(0.0, (total - report.decided) / report.rate))
 
 
-def spoken(seconds: float) -> str:
+def spoken(seconds: float) -> Remark:
     """``40 s``, ``3 min``, ``2 h 10 min``: no more exact than it can be known."""
     if seconds < 55:
-        return f"{max(5, 5 * round(seconds / 5))} s"
+        return Remark("pace.seconds", seconds=max(5, 5 * round(seconds / 5)))
     minutes = round(seconds / 60)
     if minutes < 60:
-        return f"{minutes} min"
+        return Remark("pace.minutes", minutes=minutes)
     hours, rest = divmod(10 * round(minutes / 10), 60)
-    return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return Remark("pace.hours", hours=hours, minutes=rest or None)

@@ -26,6 +26,7 @@ from adapters.importing.sources import Line
 from adapters.importing.steps import Asked, BoundStep, Condition, Further, moment
 from adapters.importing.targets import Target, target, written
 from adapters.importing.templates import Columns
+from adapters.remarks import Field, Remark
 from aggregates.base import Aggregate
 from aggregates.errors import FieldError, Invalid
 from aggregates.events import Created
@@ -90,14 +91,15 @@ class Plan:
         then = self._then(cells)
         return Draft(line, fields, occurred_at, tuple(incomplete), key, then, suspicious=lacking)
 
-    def _without_halves(self, fields: Fields) -> Iterator[str]:
+    def _without_halves(self, fields: Fields) -> Iterator[Remark]:
         """Leave out parts, such as a first contact, of which not all is known that one needs, and
         say so."""
         for name, needed in self._whole.items():
             lacks = [part for part in needed if part not in fields.get(name, needed)]
             if lacks:
                 del fields[name]
-                yield f"{name} is left out: there is no {', '.join(lacks)}"
+                parts = tuple(Field(self.kind.KIND, f"{name}.{part}") for part in lacks)
+                yield Remark("rows.left-out", part=Field(self.kind.KIND, name), lacks=parts)
 
     def _telling(self, line: Line, record: Filler) -> Draft:
         """A row that tells more of a record that is there."""

@@ -17,6 +17,7 @@ from adapters.importing.sources import (
     require_header,
     width_problem,
 )
+from adapters.remarks import Remark
 
 LONGEST_CELL = 1_000_000
 """Characters; far more than any field takes. A longer cell is a quote that was never closed."""
@@ -101,7 +102,7 @@ class CsvFile:
         if problem is None and len(line.cells) != len(self.header):
             problem = width_problem(len(line.cells), len(self.header))
         elif problem is None and any("\0" in cell for cell in line.cells):
-            problem = "contains NUL"
+            problem = Remark("lines.nul")
         return line if problem is None else Line(line.number, line.cells, problem)
 
 
@@ -185,15 +186,15 @@ def _unread(lines: _Lines) -> Iterator[Line]:
         except csv.Error:
             text = lines.taken[0]
         text = text.rstrip("\r\n")
-        yield Line(lines.first, [text], "was not read: too many quotes that nothing closes")
+        yield Line(lines.first, [text], Remark("lines.unread"))
 
 
-def _problem(error: csv.Error) -> str:
+def _problem(error: csv.Error) -> Remark:
     said = str(error)
     if "field larger" in said:
-        return (
-            f"has a cell of more than {LONGEST_CELL:,} characters, or a quote that nothing closes"
-        )
+        return Remark("lines.long-cell", most=f"{LONGEST_CELL:,}")
     if "unexpected end" in said:
-        return "has a quote that nothing closes"
-    return f"is not valid CSV: {said}"
+        return Remark("lines.open-quote")
+    if "expected after" in said:
+        return Remark("lines.after-quote")
+    return Remark("lines.no-csv", said=said)

@@ -1,27 +1,30 @@
-"""Why something was refused, in one line."""
+"""Why something was refused, as a remark: each reader is told in their own language."""
 
-from adapters.http.problems import Problems
-from adapters.texts import Texts
+from typing import TYPE_CHECKING
+
+from adapters.remarks import PROBLEM, Field, Remark, several
 from aggregates.errors import DomainError, FieldError, Invalid
 
-LANGUAGE = "en"
+if TYPE_CHECKING:
+    from adapters.importing.plan import Plan
 
 
 class Reasons:
-    """Says refusals as the service does."""
+    """Says refusals as the service does, each field with its column."""
 
-    def __init__(self, texts: Texts | None = None) -> None:
-        self._texts = texts or Texts()
-        self._problems = Problems(self._texts)
+    def __init__(self, plan: "Plan") -> None:
+        self._plan = plan
 
-    def of(self, error: DomainError) -> str:
+    def of(self, error: DomainError) -> Remark:
         """Each field that is wrong, or the rule that said no."""
         if isinstance(error, Invalid):
-            return "; ".join(f"{e.field}: {self._message(e)}" for e in error.errors)
-        return str(self._problems.document(error, LANGUAGE)["detail"])
+            return several(tuple(map(self._wrong, error.errors)))
+        return Remark(PROBLEM + error.code, **error.details)
 
-    def _message(self, error: FieldError) -> str:
-        """A text's key has no spaces; what has is the message itself."""
-        if " " in error.message:
-            return error.message
-        return self._texts.message(error.message, LANGUAGE, **error.values)
+    def field(self, name: str) -> Field:
+        """A field of the plan's kind, or where the name begins with a part's, of that part's."""
+        return Field(self._plan.kind.KIND, name)
+
+    def _wrong(self, error: FieldError) -> Remark:
+        said = Remark(error.message, **error.values)
+        return Remark("field.wrong", field=self.field(error.field), said=said)

@@ -8,6 +8,7 @@ from uuid import UUID
 from adapters.importing.calling import called
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.marked import NO_NUMBERS, SHARED, Lookup, Marked
+from adapters.remarks import Either, Remark
 from aggregates.base import Aggregate
 from aggregates.company_names import canonical
 from commands.application import Application
@@ -43,9 +44,11 @@ class Reference(NamedTuple):
         """Whether several may be called so."""
         return self.scope in SCOPES
 
-    def __str__(self) -> str:
-        kinds = " or ".join(one.kind.lower() for one in (self, *self.others))
-        return f"there is no {kinds} {self.text!r}"
+    @property
+    def missing(self) -> Remark:
+        """That there is none."""
+        kinds = Either(Remark("rows.kind", kind=one.kind) for one in (self, *self.others))
+        return Remark("rows.no-record", kinds=kinds, text=self.text)
 
 
 def referring(
@@ -108,7 +111,7 @@ class Finds(Protocol):
     """Finds the record that a reference names."""
 
     def get(self, reference: Reference) -> UUID | None: ...
-    def why_not(self, reference: Reference) -> str:
+    def why_not(self, reference: Reference) -> Remark:
         """Why it is not found."""
         ...
 
@@ -153,17 +156,22 @@ class References:
         """The records that were found."""
         return {id for reference in references if (id := self.get(reference)) is not None}
 
-    def why_not(self, reference: Reference) -> str:
+    def why_not(self, reference: Reference) -> Remark:
         """That there is no such record, or that it may be one or another."""
         ids = self._several.get((reference.scope, reference.value), ())
         if (reference.scope, reference.value) in NO_NUMBERS:
-            return f"{reference.text!r} is no phone number"
+            return Remark("cells.no-phone", text=reference.text)
         if not ids:
-            return str(reference)
-        kind, more = reference.kind.lower(), len(ids) - MOST_NAMED
-        which = ", ".join(self._called(reference.kind, id) for id in ids[:MOST_NAMED])
-        which += f" and {more:,} more" if more > 0 else ""
-        return f"which {kind} is {reference.text!r}? There are {which}"
+            return reference.missing
+        more = len(ids) - MOST_NAMED
+        which = tuple(self._called(reference.kind, id) for id in ids[:MOST_NAMED])
+        return Remark(
+            "rows.which",
+            kind=reference.kind,
+            text=reference.text,
+            which=which,
+            more=f"{more:,}" if more > 0 else None,
+        )
 
     def _called(self, kind: str, id: UUID) -> str:
         """Of any age: it was looked up with the others of its number."""
@@ -181,5 +189,5 @@ class RowReferences:
             return self._made.get(reference.value)
         return self._found.get(reference)
 
-    def why_not(self, reference: Reference) -> str:
+    def why_not(self, reference: Reference) -> Remark:
         return self._found.why_not(reference)

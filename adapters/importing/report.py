@@ -4,7 +4,7 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -15,7 +15,10 @@ from uuid import UUID
 
 from adapters.importing.mapping import REPORTED, is_reported
 from adapters.importing.sources import Line
+from adapters.remarks import Remark, Saying
 
+Noted = tuple[Line, Remark]
+"""A row, and what there is to say of it."""
 Outcome = Literal["created", "updated", "skipped", "refused"]
 _OWN_HEADER = re.compile(r"line_*(.)reason_*(\1|$)")
 MOST_OF_OTHERS = 10
@@ -35,17 +38,17 @@ class Report:
     incomplete: int = 0
     """How many of those created lack, after all their commands, fields that are required of
     everybody else."""
-    refusals: list[tuple[Line, str]] = field(default_factory=list)
+    refusals: list[Noted] = field(default_factory=list)
     """In the order in which they were decided."""
-    dangling: list[tuple[Line, str]] = field(default_factory=list)
+    dangling: list[Noted] = field(default_factory=list)
     """Rows that were taken without something they refer to, for it is not there."""
-    suspicious: list[tuple[Line, str]] = field(default_factory=list)
+    suspicious: list[Noted] = field(default_factory=list)
     """Rows that were taken as they are, and look wrong."""
-    overwritten: list[tuple[Line, str]] = field(default_factory=list)
+    overwritten: list[Noted] = field(default_factory=list)
     """Rows that replaced what was recorded, and what."""
     parts: Counter[str] = field(default_factory=Counter)
     """What was entered beside the rows' own records: kind → how many."""
-    unwritten: str | None = None
+    unwritten: Saying | None = None
     """Why there is no file of the refused rows, where it could not be written."""
     import_id: UUID | None = None
     """The import's, by which it can be reverted; None in a rehearsal."""
@@ -62,23 +65,23 @@ class Report:
         self.suspicious += other.suspicious
         self.overwritten += other.overwritten
 
-    def refuse(self, line: Line, reason: str) -> None:
+    def refuse(self, line: Line, reason: Remark) -> None:
         self.outcomes["refused"] += 1
         self.refusals.append((line, reason))
 
-    def in_order(self) -> list[tuple[Line, str]]:
+    def in_order(self) -> list[Noted]:
         """The refusals in the order of the file."""
         return _by_line(self.refusals)
 
-    def dangling_in_order(self) -> list[tuple[Line, str]]:
+    def dangling_in_order(self) -> list[Noted]:
         """What points nowhere, in the order of the file."""
         return _by_line(self.dangling)
 
-    def suspicious_in_order(self) -> list[tuple[Line, str]]:
+    def suspicious_in_order(self) -> list[Noted]:
         """What looks wrong, in the order of the file."""
         return _by_line(self.suspicious)
 
-    def overwritten_in_order(self) -> list[tuple[Line, str]]:
+    def overwritten_in_order(self) -> list[Noted]:
         """What was replaced, in the order of the file."""
         return _by_line(self.overwritten)
 
@@ -91,12 +94,17 @@ class Report:
         """Rows per second so far."""
         return self.decided / max(monotonic() - self.started, 1e-9)
 
+    @property
+    def sum(self) -> Remark:
+        """That every row is accounted for."""
+        counts = {name: f"{self.outcomes[name]:,}" for name in OUTCOMES}
+        return Remark("report.sum", read=f"{self.read:,}", **counts)
+
     def __str__(self) -> str:
-        parts = ", ".join(f"{self.outcomes[name]:,} {name}" for name in OUTCOMES)
-        return f"{self.read:,} rows read = {parts}"
+        return str(self.sum)
 
 
-def _by_line(rows: Iterable[tuple[Line, str]]) -> list[tuple[Line, str]]:
+def _by_line(rows: Iterable[Noted]) -> list[Noted]:
     return sorted(rows, key=lambda row: row[0].number)
 
 
@@ -106,11 +114,13 @@ def write_refusals(
     source: Path,
     delimiter: str,
     *,
+    told: Callable[[Remark], str] = str,
     is_marked: bool = False,
 ) -> Path:
     """Write the refused rows as they were, line and reason before them; answers where.
 
     Unrepaired, they are refused again: a row with too few cells is written with too few.
+    ``told``: says a reason in the language of whoever mends them.
     ``is_marked``: it begins with a byte order mark, which outweighs an encoding in a mapping.
     """
     path = refused_path(source)
@@ -120,7 +130,7 @@ def write_refusals(
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         writer.writerow([*_free(header[first:]), *header[first:]])
         for line, reason in report.in_order():
-            writer.writerow([line.number, reason, *_as_it_was(line, len(header))[first:]])
+            writer.writerow([line.number, told(reason), *_as_it_was(line, len(header))[first:]])
     return path
 
 

@@ -18,8 +18,9 @@ from adapters.importing.parts import within
 from adapters.importing.references import MADE, Reference, RowReferences
 from adapters.importing.steps import Asked
 from adapters.importing.updating import is_so
+from adapters.remarks import Remark, about, several
 from aggregates.customer import ShortName
-from aggregates.errors import DomainError, FieldError, Invalid
+from aggregates.errors import DomainError, Invalid
 from commands.base import Command
 from commands.ports import StoredReceipt
 from commands.requests import IdempotencyKeyReused, Request
@@ -48,7 +49,7 @@ class Row:
         self._new_parts: dict[str, UUID] = {}
         self._is_new = self._is_changed = False
         self._lacks: set[str] = set()
-        self._overwrites: list[str] = []
+        self._overwrites: list[Remark] = []
 
     @property
     def lane(self) -> str | None:
@@ -86,9 +87,7 @@ class Row:
         """Begin, when it is the row's turn."""
         before = self._run.lanes.stopped_at(self.lane)
         if self._run.plan.is_in_order and before is not None and before < self._draft.line.number:
-            self._refused(
-                Invalid(FieldError(RECORD, f"of the same record, line {before} was refused"))
-            )
+            self._refused(Invalid(Remark("rows.after-refused", line=before).of(RECORD)))
         else:
             self._next()
 
@@ -104,7 +103,7 @@ class Row:
 
         def done(result: Done | DomainError) -> None:
             if isinstance(result, DomainError):
-                self._refused(result, f"{self._entered_so_far()}{part.name}: ")
+                self._refused(result, *self._entered_so_far(), Remark("rows.part", part=part.name))
                 return
             id = self._made[part.name] = result.receipt.id
             if result.is_change:
@@ -133,9 +132,10 @@ class Row:
             self._is_changed = True
             self._run.report.incomplete += bool(set(lacks))
 
-    def _entered_so_far(self) -> str:
-        said = ", ".join(f"{name} entered as {id}" for name, id in self._new_parts.items())
-        return f"{said}, but " if said else ""
+    def _entered_so_far(self) -> tuple[Remark, ...]:
+        new = (Remark("rows.entered-as", part=n, id=str(id)) for n, id in self._new_parts.items())
+        entered = tuple(new)
+        return (Remark("rows.entered-but", entered=entered),) if entered else ()
 
     def _begin(self) -> None:
         """The record is entered, or told more of."""
@@ -169,7 +169,7 @@ class Row:
             return
         existing = self._existing(result)
         if existing is None:
-            self._refused(result, self._entered_so_far())
+            self._refused(result, *self._entered_so_far())
         else:
             self.exists(existing, is_same=False)
 
@@ -188,10 +188,9 @@ class Row:
         elif existing.is_so():
             self._continue(id)
         else:
-            fields = ", ".join(existing.differs_in())
-            said = f"exists already as {existing.called()}, and differs in {fields}"
-            reason = f"{self._entered_so_far()}{said}; see --on-duplicate"
-            self._run.report.refuse(self._draft.line, reason)
+            fields = tuple(map(self._run.reasons.field, existing.differs_in()))
+            reason = Remark("rows.differs", record=existing.called(), fields=fields)
+            self._run.report.refuse(self._draft.line, about(reason, *self._entered_so_far()))
             self._leave()
 
     def _existing(self, refusal: DomainError) -> UUID | None:
@@ -221,8 +220,10 @@ class Row:
                 self._lacks -= {n for n, v in request.command.given().items() if v is not None}
                 self._continue(id)
             else:
-                said = f"{'entered as' if self._is_new else 'exists as'} {id}, but"
-                self._refused(result, f"{said} {request.command.VERB}: ")
+                there = "rows.new-but" if self._is_new else "rows.there-but"
+                of = request.command
+                said = Remark(there, id=str(id), command=of.NAME, verb=of.VERB)
+                self._refused(result, said)
 
         self._run.conveyor.put(request, self._caller, done)
 
@@ -240,7 +241,7 @@ class Row:
         report = self._run.report
         self._run.note(self._draft)
         if self._overwrites:
-            report.overwritten.append((self._draft.line, "; ".join(self._overwrites)))
+            report.overwritten.append((self._draft.line, several(tuple(self._overwrites))))
         if self._is_new:
             report.outcomes["created"] += 1
             report.incomplete += bool(self._lacks)
@@ -248,8 +249,8 @@ class Row:
             report.outcomes["updated" if self._is_changed else "skipped"] += 1
         self._leave()
 
-    def _refused(self, error: DomainError, before: str = "") -> None:
-        self._run.refuse(self._draft.line, error, before, self.lane)
+    def _refused(self, error: DomainError, *before: Remark) -> None:
+        self._run.refuse(self._draft.line, error, *before, lane=self.lane)
         self._leave()
 
     def _leave(self) -> None:

@@ -18,6 +18,7 @@ from adapters.importing.references import Reference, References, external, reser
 from adapters.importing.report import Report
 from adapters.importing.rows import Row
 from adapters.importing.sources import Line
+from adapters.remarks import Remark, about, several
 from aggregates.customer import Customer
 from aggregates.errors import DomainError, FieldError, Invalid, NotFound
 from aggregates.user import User
@@ -26,7 +27,7 @@ from commands.ports import EventLog, Keys, StoredReceipt
 from commands.requests import Caller, Request
 
 OnDuplicate = Literal["refuse", "skip", "update"]
-OUT_OF_TIME = "dated before an earlier row of the same record"
+OUT_OF_TIME = Remark("rows.out-of-time")
 CHUNK = 500
 """Rows whose references and earlier imports are looked up in one go."""
 
@@ -46,7 +47,7 @@ class Import:
         self.plan, self.application, self.on_duplicate = plan, application, on_duplicate
         self.report = Report()
         self.references = References(log, keys, application)
-        self.reasons = Reasons()
+        self.reasons = Reasons(plan)
         self._log, self._keys, self.caller = log, keys, caller
         self._renewing = Renewing(log, caller)
         self.conveyor = RenewingConveyor(application, self._renewing)
@@ -208,17 +209,17 @@ class Import:
         return stored.fingerprint == self._keys.fingerprint(request.body())
 
     def refuse(
-        self, line: Line, error: DomainError, before: str = "", lane: str | None = None
+        self, line: Line, error: DomainError, *before: Remark, lane: str | None = None
     ) -> None:
         """Account for a row as refused, ``before`` the reason what else there is to say."""
-        self.report.refuse(line, before + self.reasons.of(error))
+        self.report.refuse(line, about(self.reasons.of(error), *before))
         if self.plan.is_in_order and lane is not None:
             self.lanes.stop(lane, line.number)
 
     def note(self, draft: Draft) -> None:
         """Report what a row that was taken refers to and is not there, and what looks wrong."""
         if draft.suspicious:
-            self.report.suspicious.append((draft.line, "; ".join(draft.suspicious)))
+            self.report.suspicious.append((draft.line, several(draft.suspicious)))
         errors = tuple(self.plan.dangling(draft, self.references))
         if errors:
             self.report.dangling.append((draft.line, self.reasons.of(Invalid(*errors))))

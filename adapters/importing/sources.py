@@ -6,6 +6,8 @@ from os import fstat
 from pathlib import Path
 from typing import Literal, Protocol, TextIO
 
+from adapters.remarks import Remark
+
 
 class UnreadableFile(Exception):
     """The file as a whole cannot be read; the message says why and what to do."""
@@ -19,7 +21,7 @@ class Line:
     """The file's line on which it begins, or the sheet's row; the header is on line 1."""
     cells: list[str]
     """As many as the header has, unless there is a problem."""
-    problem: str | None = None
+    problem: Remark | None = None
     """Why it is no row; ``cells`` then hold what could be read."""
 
 
@@ -120,8 +122,8 @@ class Watched:
         return min(1.0, self._file.buffer.tell() / self._size)
 
 
-def width_problem(found: int, header: int) -> str:
-    return f"has {found} cells where the header has {header}"
+def width_problem(found: int, header: int) -> Remark:
+    return Remark("lines.width", found=found, header=header)
 
 
 def require_header(path: Path, names: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from adapters.importing.mapping import BadMapping, Rule, nearest
 from adapters.importing.notations import plain
+from adapters.remarks import Remark, Unread
 from aggregates.base import markers
 from aggregates.values import Money, Ref
 
@@ -25,7 +26,7 @@ _UNITS = {"千": 1_000, "万": 10_000, "萬": 10_000, "亿": 100_000_000, "億":
 _IN_UNITS = re.compile(rf"\d\s*([{''.join(_UNITS)}])\s*[^\d\s]*$", re.ASCII)
 
 Read = Callable[[str], Any]
-"""From the text of a cell to the value of a field. Raises ValueError saying what is wrong."""
+"""From the text of a cell to the value of a field. Raises Unread saying what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +140,11 @@ def day(text: str, format: str | None) -> date:
     if format is not None:
         return _parsed(text, format).date()
     if not _DATE.fullmatch(text):
-        raise ValueError(f"{text!r} is no date such as 2026-03-01")
+        raise Unread("cells.no-date", text=text)
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"there is no day {text!r}") from None
+        raise Unread("cells.no-day", text=text) from None
 
 
 def instant(text: str, format: str | None, zone: ZoneInfo) -> datetime:
@@ -156,7 +157,7 @@ def instant(text: str, format: str | None, zone: ZoneInfo) -> datetime:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            raise ValueError(f"{text!r} is no date or time such as 2026-03-01T09:00:00") from None
+            raise Unread("cells.no-instant", text=text) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
@@ -164,36 +165,36 @@ def _parsed(text: str, format: str) -> datetime:
     try:
         return datetime.strptime(text, format)
     except ValueError:
-        raise ValueError(f"{text!r} is not written as {format}") from None
+        raise Unread("cells.not-as", text=text, format=format) from None
 
 
 def money(text: str, currency: str | None, times: Decimal | None) -> dict[str, str]:
     """An amount in the rule's currency, or one that says its own: ``12.50 CNY``."""
     if (said := in_units(text)) is not None:
-        raise ValueError(said)
+        raise Unread(said.key, **said.values)
     if currency is None:
         match = _MONEY.fullmatch(text)
         if match is None:
-            raise ValueError(f"{text!r} is no amount with a currency such as 12.50 CNY")
+            raise Unread("cells.no-amount", text=text)
         text, currency = match[1], match[2]
     if times is not None:
         text = multiplied(text, times)
     return {"amount": text, "currency": currency}
 
 
-def in_units(text: str) -> str | None:
+def in_units(text: str) -> Remark | None:
     """What to do about an amount such as 3.2万; None where it is none such."""
     unit = _IN_UNITS.search(text)
     if unit is None:
         return None
     times = _UNITS[unit[1]]
-    return f"{text!r} counts in {unit[1]}: leave the unit out of the cells and say times = {times}"
+    return Remark("cells.in-units", text=text, unit=unit[1], times=times)
 
 
 def multiplied(text: str, times: Decimal) -> str:
     """A number that counts in other units in the file."""
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is no number such as 12.50")
+        raise Unread("cells.no-number", text=text)
     product = Decimal(text) * times
     whole = product == product.to_integral_value()
     return format(product.to_integral_value() if whole else product.normalize(), "f")
@@ -204,15 +205,15 @@ def scalar(text: str, type: str) -> Any:
     match type:
         case "integer":
             if not _INTEGER.fullmatch(text):
-                raise ValueError(f"{text!r} is no integer")
+                raise Unread("cells.no-integer", text=text)
             return int(text)
         case "number":
             if not _NUMBER.fullmatch(text):
-                raise ValueError(f"{text!r} is no number such as 12.50")
+                raise Unread("cells.no-number", text=text)
             return float(text)
         case "boolean":
             if text.lower() not in ("true", "false"):
-                raise ValueError(f"{text!r} is neither true nor false")
+                raise Unread("cells.no-boolean", text=text)
             return text.lower() == "true"
     return text
 

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 
 from adapters.exporting.formulas import original
 from adapters.importing.mapping import BadMapping, Rule, nearest
+from adapters.remarks import Unread
 
 Cells = Sequence[str]
 Text = Callable[[Cells], str]
-"""What a rule takes out of a row; "" where the row has nothing to give. Raises ValueError."""
+"""What a rule takes out of a row; "" where the row has nothing to give. Raises Unread."""
 
 MOST_NAMED = 50
 """Columns that are named where another is not there."""
@@ -17,11 +18,11 @@ _PLACE = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*))?\}")
 
 
 def _login(name: str) -> str:
-    """``Mei-Mei Johns`` → ``mei-mei.johns``. Raises ValueError where nothing is left."""
+    """``Mei-Mei Johns`` → ``mei-mei.johns``. Raises Unread where nothing is left."""
     spaced = re.sub(r"\s+", ".", name.strip().lower())
     login = re.sub(r"[^a-z0-9._@+-]", "", spaced).lstrip("._@+-")
     if name and not login:
-        raise ValueError(f"no login can be made of {name!r}")
+        raise Unread("cells.no-login", text=name)
     return login
 
 

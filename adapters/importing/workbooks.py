@@ -16,6 +16,7 @@ from openpyxl.utils.escape import unescape
 from adapters.importing.dialects import DEFAULT
 from adapters.importing.sources import Form, Line, UnreadableFile, require_header, width_problem
 from adapters.importing.traps import require_no_trap
+from adapters.remarks import Remark
 
 MARK = b"PK\x03\x04"
 
@@ -107,10 +108,12 @@ def _require_workbook(path: Path) -> None:
         raise UnreadableFile(f"{path} is no sound workbook: {error}") from error
 
 
-def _wrong(row: Iterable[Any]) -> str | None:
+def _wrong(row: Iterable[Any]) -> Remark | None:
     """What keeps cells from being a row: a formula that came to nothing."""
     wrong = next((cell for cell in row if cell.data_type == "e"), None)
-    return None if wrong is None else f"has the error {wrong.value} in {wrong.coordinate}"
+    if wrong is None:
+        return None
+    return Remark("lines.formula", error=str(wrong.value), cell=wrong.coordinate)
 
 
 def typed(cell: Any) -> str:

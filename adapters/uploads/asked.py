@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from adapters.importing.mapping import Mapping
 from adapters.importing.running import OnDuplicate
 from adapters.importing.sources import Choices
+from adapters.texts import LANGUAGES
 
 
 class Asked(BaseModel):
@@ -21,6 +22,8 @@ class Asked(BaseModel):
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
+    language: str = LANGUAGES[-1]
+    """Of the reasons in the file of refused rows."""
 
     @property
     def choices(self) -> Choices:
@@ -38,3 +41,4 @@ class Wish:
     on_duplicate: OnDuplicate
     is_rehearsal: bool
     choices: Choices
+    language: str = LANGUAGES[-1]

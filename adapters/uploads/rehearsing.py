@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from adapters.bootstrap import Backstory
 from adapters.processes import end_with_parent
+from adapters.remarks import Remark
 from adapters.settings import Settings
 from adapters.uploads.running import AWAY, Run, Stopping
 from adapters.uploads.sealing import Sealing
@@ -19,7 +20,7 @@ from commands.ports import OutcomeUnknown
 LOOK_SECONDS = 0.2
 AGAIN = 75
 """The exit code of one that is to be tried again."""
-ENDED = "the process that rehearsed it was ended, probably for lack of memory; try a part of it"
+ENDED = Remark("upload.ended")
 
 
 def rehearse(backstory: Backstory, row: Stored, is_stopping: Callable[[], bool]) -> None:

@@ -18,6 +18,7 @@ from adapters.importing.mapping import BadMapping
 from adapters.importing.recording import BeingReverted
 from adapters.importing.report import Report
 from adapters.importing.sources import UnreadableFile
+from adapters.remarks import Remark, Saying
 from adapters.uploads import telling
 from adapters.uploads.asked import Asked
 from adapters.uploads.folders import folder
@@ -60,7 +61,7 @@ class Run:
     def run(self) -> None:
         """Import it, and say what came of it. Raises Stopping, and what the store raises."""
         if self._row.attempts > MOST_ATTEMPTS:
-            self._end("failed", problem=f"it was cut off {MOST_ATTEMPTS} times")
+            self._end("failed", problem=Remark("upload.cut-off", times=MOST_ATTEMPTS))
             return
         try:
             with folder() as place:
@@ -74,9 +75,9 @@ class Run:
             raise
         except Exception:
             _log.exception("import %s failed", self._row.id)
-            self._end("failed", problem="something unexpected went wrong; it has been logged")
+            self._end("failed", problem=Remark("upload.unexpected"))
 
-    def fail(self, problem: str) -> None:
+    def fail(self, problem: Saying) -> None:
         """Say that it came to nothing, and why."""
         self._end("failed", problem=problem)
 
@@ -87,8 +88,8 @@ class Run:
         self._require_standing()
         report, refused = jobs.run(self._backstory, prepared, self._watched(prepared))
         if report.refusals and refused is None:
-            refused = jobs.refusals(report, prepared.file)
-        self._told = telling.told(report, prepared.detected, 1.0)
+            refused = jobs.refusals(self._backstory, prepared, report)
+        self._told = telling.told(report, prepared.detected, 1.0, self._backstory.texts)
         self._end("finished", refused=refused)
 
     def _job(self, path: Path) -> Job:
@@ -110,6 +111,7 @@ class Run:
             asked.choices,
             asked.file_name,
             None if row.is_rehearsal else row.id,
+            language=asked.language,
             workers=None,
         )
 
@@ -125,7 +127,9 @@ class Run:
             if self._stopping.is_set():
                 raise Stopping
             if monotonic() - self._told_at >= TELL_SECONDS:
-                self._told = telling.told(report, prepared.detected, prepared.file.share)
+                self._told = telling.told(
+                    report, prepared.detected, prepared.file.share, self._backstory.texts
+                )
                 self._tell()
 
         return look
@@ -135,10 +139,10 @@ class Run:
         self._store.tell(self._row.id, self._sealed())
 
     def _end(
-        self, state: State, *, problem: str | None = None, refused: Path | None = None
+        self, state: State, *, problem: Saying | None = None, refused: Path | None = None
     ) -> None:
         if problem is not None:
-            self._told["problem"] = problem
+            self._told["problem"] = telling.in_all(problem, self._backstory.texts)
         refused_id = None if refused is None else self._kept(refused)
         self._store.end(self._row.id, state, self._sealed(), refused_id)
         chunks = self._backstory.contents.chunks

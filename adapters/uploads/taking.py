@@ -68,6 +68,7 @@ class Taking:
             importer(caller.actor),
             wish.choices,
             wish.file_name,
+            language=wish.language,
         )
         return prepare(job, of.timezone)
 
@@ -144,6 +145,7 @@ def _asked(prepared: PreparedJob) -> Asked:
         encoding=job.choices.encoding,
         delimiter=job.choices.delimiter,
         sheet=job.choices.sheet,
+        language=job.language,
     )
 
 

@@ -66,7 +66,7 @@ def ended(service: Service, location: str) -> dict[str, Any]:
     """The answer at this place once its import has ended."""
     deadline = time.monotonic() + SECONDS
     while True:
-        response = service.client.get(location)
+        response = service.client.get(location, headers={"Accept-Language": "en"})
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         progress = answer.get("progress", answer)
@@ -74,6 +74,13 @@ def ended(service: Service, location: str) -> dict[str, Any]:
             return answer
         assert time.monotonic() < deadline, answer
         time.sleep(0.1)
+
+
+def reason(service: Service, location: str, language: str) -> str:
+    """Why the first row was refused, in a language."""
+    answer = service.client.get(location, headers={"Accept-Language": language}).json()
+    [first, *_] = answer.get("progress", answer)["refused"]["first"]
+    return str(first["reason"])
 
 
 def imported(service: Service, content: bytes, **fields: str) -> dict[str, Any]:
@@ -188,6 +195,12 @@ def test_a_dry_run_gives_the_verdicts_and_stores_nothing(service: Service) -> No
     assert last(service.backstory, with_imports=True) == before
     refused = service.client.get(f"{location}/refused.csv")
     assert "预演99号有限公司" in refused.text
+    told = {language: reason(service, location, language) for language in ("zh-CN", "en")}
+    assert told == {
+        "zh-CN": "联系人电话（primary_contact.phone）：不是有效的电话号码",
+        "en": "primary_contact.phone: is not a valid phone number",
+    }
+    assert told["en"] in refused.text, "the file is for whoever posted it"
     id = location.rpartition("/")[2]
     assert service.client.get(f"/v1/imports/{id}").status_code == 404
     assert counts(imported(service, content)["progress"]) == (20, 0, 0, 1)

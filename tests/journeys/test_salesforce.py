@@ -78,7 +78,9 @@ def test_every_row_is_entered_or_said_why_not(reports: dict[str, Report]) -> Non
         "deleted-accounts": (0, 8, 1, 1),
         "deleted-opportunities": (0, 10, 0, 0),
     }
-    refused = {name: [(li.number, why) for li, why in r.in_order()] for name, r in reports.items()}
+    refused = {
+        name: [(li.number, str(why)) for li, why in r.in_order()] for name, r in reports.items()
+    }
     [(line, why)] = refused["accounts"]
     assert line == 5
     assert why.startswith("exists already"), "two accounts are called Blue Test"
@@ -107,7 +109,7 @@ def test_everything_that_points_nowhere_is_reported(
     reports: dict[str, Report], name: str, column: str, field: str
 ) -> None:
     refused = {line.number for line, _ in reports[name].in_order()}
-    said = {line.number: why for line, why in reports[name].dangling_in_order()}
+    said = {line.number: str(why) for line, why in reports[name].dangling_in_order()}
     lines = dict(enumerate(TABLES.rows(TABLES.files[name][1]), start=2))
     assert lines
     for number, row in lines.items():

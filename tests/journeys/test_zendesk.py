@@ -77,7 +77,7 @@ def test_every_row_is_entered_or_said_to_point_nowhere(reports: dict[str, Report
         "ticket-status": (0, 9, 1, 0),  # one is by its history as it stands today
         "comments": (0, 0, 0, len(comments)),
     }
-    said = [reason for _, reason in reports["ticket-history"].in_order()]
+    said = [str(reason) for _, reason in reports["ticket-history"].in_order()]
     assert said == [f"record: there is no ticket {row['ticket_id']!r}" for row in lost]
 
 
@@ -97,7 +97,7 @@ def test_what_was_entered_without_its_organization_or_requester_is_reported(
         line: "; ".join(f"{kind}_id: there is no {kind} {id!r}" for kind, id in missing if id)
         for line, missing in without.items()
     }
-    reported = {line.number: said for line, said in reports["tickets"].dangling_in_order()}
+    reported = {line.number: str(said) for line, said in reports["tickets"].dangling_in_order()}
     assert reported == {line: said for line, said in expected.items() if said}
     assert len(reported) == 9
     assert all("customer_id" in row.incomplete for row in tickets.values())
