@@ -8,6 +8,7 @@ from pydantic import BaseModel, create_model
 from adapters.http import openapi
 from adapters.http.asking import MOST_VALUES
 from adapters.postgres.reads.filters import filterable, sortable
+from adapters.postgres.reads.imported import PARAMETER as IMPORTED
 from adapters.postgres.reads.kinds import CURRENCY_KIND, Kind
 from adapters.postgres.views.columns import bare
 from aggregates.base import markers
@@ -19,6 +20,7 @@ Schema = dict[str, Any]
 
 _BOOLEAN: Schema = {"type": "boolean"}
 _POSITION: Schema = {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**63 - 1}
+_UUID: Schema = {"type": "string", "format": "uuid"}
 _TEXT: Schema = {"type": "string", "pattern": "^[^\\x00]*$"}
 _SAID = {
     "": "equal to it; repeated: to any of them",
@@ -102,6 +104,11 @@ def of_list(row: type[Row]) -> list[Schema]:
             "archived",
             {"type": "string", "enum": ["any"]},
             "List archived, merged and withdrawn rows too.",
+        ),
+        query(
+            IMPORTED,
+            {"type": "array", "items": _UUID, "minItems": 1, "maxItems": MOST_VALUES},
+            "What this import, or a policy because of it, has entered or changed; repeated: any.",
         ),
         *moment(),
         after(),

@@ -21,7 +21,9 @@ from tests.adapters.serving import Served, serving
 
 YEAR = datetime(2017, 1, 1, tzinfo=UTC)
 CONTACT = {"name": "王芳", "phone": "+86 21 6288 1234"}
-RESERVED = ("sort", "limit", "cursor", "count", "as_of", "clock", "after", "archived")
+RESERVED = (
+    *("sort", "limit", "cursor", "count", "as_of", "clock", "after", "archived", "import_id"),
+)
 
 
 @pytest.fixture

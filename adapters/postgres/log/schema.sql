@@ -45,8 +45,9 @@ CREATE INDEX IF NOT EXISTS events_customer
     ON backstory.events (customer_id, position) WHERE customer_id IS NOT NULL;
 
 -- What an import did, and what policies did because of it, is found by the import's id.
-CREATE INDEX IF NOT EXISTS events_import
-    ON backstory.events (correlation_id, position) WHERE origin IN ('import', 'policy');
+CREATE INDEX IF NOT EXISTS events_import_streams
+    ON backstory.events (correlation_id, stream_id) WHERE origin IN ('import', 'policy');
+DROP INDEX IF EXISTS backstory.events_import;
 
 CREATE TABLE IF NOT EXISTS backstory.commands (
     command_id  uuid        PRIMARY KEY,

@@ -4,6 +4,7 @@
 ``c.lt``, ``c.contains`` (case does not matter), ``c.null=true``. A column of several values is
 equal to each of them. Money is compared by amount; ``c.currency`` is its currency. ``custom.x``
 is the custom field x. The id of a record that others were merged into stands for them too.
+``import_id=v`` (repeated: any of) is what an import has entered or changed.
 """
 
 import re
@@ -17,6 +18,7 @@ from psycopg import sql
 from adapters.postgres.reads.asof import Moment, Now
 from adapters.postgres.reads.conditions import Condition
 from adapters.postgres.reads.families import family
+from adapters.postgres.reads.imported import Imported, imported
 from adapters.postgres.reads.kinds import (
     CURRENCY,
     CURRENCY_KIND,
@@ -49,7 +51,7 @@ class Order:
 class Selection:
     """Which rows of a table, in which order."""
 
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Condition | Imported, ...] = ()
     order: Order = Order()
     archived: bool = False
     """Whether rows out of use are listed too."""
@@ -65,9 +67,12 @@ class Selection:
         return [c.sql(bindings, moment) for c in self.conditions]
 
     def _ever(self, row: type[Row], moment: Moment, bindings: Bindings) -> sql.Composable | None:
-        """A select of the rows that ever named one of the records that are asked for, if any are:
-        by index, where finding the version that counts of every row there is would take long."""
+        """A select of the rows that ever named one of the records that are asked for, or that an
+        import was in, if any are: by index, where finding the version that counts of every row
+        there is would take long."""
         for c in self.conditions:
+            if isinstance(c, Imported):
+                return c.ever(bindings)
             if c.names is not None and c.operator == "":
                 named = family(c.names, list(c.values), moment, bindings)
                 select = "SELECT DISTINCT id FROM {} WHERE {c} = ANY ({}) AND {c} IS NOT NULL"
@@ -110,7 +115,7 @@ class _Reading:
 
     def __init__(self, row: type[Row], zone: tzinfo) -> None:
         self._row, self._zone = row, zone
-        self.conditions: list[Condition] = []
+        self.conditions: list[Condition | Imported] = []
         self.errors: list[FieldError] = []
         self.order, self.archived = Order(), False
 
@@ -121,6 +126,8 @@ class _Reading:
                     self.order = self._order(_single(values))
                 case "archived":
                     self.archived = _single(values) == "any" or _one_of("any")
+                case "import_id":
+                    self.conditions.append(imported(self._row, values))
                 case _:
                     self.conditions.append(self._condition(name, values))
         except Unreadable as error:
