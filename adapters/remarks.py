@@ -46,8 +46,8 @@ class Remark:
         """This, said of something else: what takes its place ``{said}``."""
         return Remark(self.key, **{**self.values, "said": said})
 
-    def replacing(self, old: str, new: str) -> "Remark":
-        """With another text in place of this one, wherever it stands."""
+    def replacing(self, old: str, new: Saying) -> "Remark":
+        """With something else in place of this value, such as a file's path."""
         return Remark(self.key, **{n: _replacing(v, old, new) for n, v in self.values.items()})
 
     @property
@@ -75,15 +75,10 @@ def _remark(key: str, values: Mapping[str, Value]) -> Remark:
     return Remark(key, **values)
 
 
-def _replacing(value: Value, old: str, new: str) -> Value:
-    match value:
-        case Remark():
-            return value.replacing(old, new)
-        case str():
-            return value.replace(old, new)
-        case tuple():
-            return type(value)(_replacing(one, old, new) for one in value)
-    return value
+def _replacing(value: Value, old: str, new: Saying) -> Value:
+    if isinstance(value, Remark):
+        return value.replacing(old, new)
+    return new if value == old else value
 
 
 def about(remark: Remark, *before: Remark) -> Remark:

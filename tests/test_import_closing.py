@@ -32,7 +32,7 @@ def test_where_a_column_says_on_which_day_they_are_won(
     custom: bool, database_url: str, tmp_path: Path
 ) -> None:
     found = of(tmp_path / "o.csv", HEADER, *LINES, with_custom=custom)
-    assert [one for one in found.to_decide if "customer_id" not in one] == []
+    assert [one for one in map(str, found.to_decide) if "customer_id" not in one] == []
     assert [step.command for step in found.mapping.then] == ["win"]
     with opened(database_url) as backstory:
         report = imported(backstory, "opportunities", tmp_path / "o.csv", found.mapping)
@@ -70,7 +70,9 @@ def test_where_no_column_says_so_the_steps_stand_ready_to_be_completed(tmp_path:
         tmp_path / "o.csv", ["商机名称", "阶段"], ["a", "赢单"], ["b", "输单"], ["c", "谈判"]
     )
     assert found.mapping.then == []
-    assert any(one.startswith("阶段: on which day “赢单”, “输单”?") for one in found.to_decide)
+    assert any(
+        one.startswith("阶段: on which day “赢单”, “输单”?") for one in map(str, found.to_decide)
+    )
     written = text(found)
     assert Mapping.model_validate(tomllib.loads(written)) == found.mapping
     head, _, steps = written.partition("# [[then]]")
@@ -83,7 +85,9 @@ def test_where_no_column_says_so_the_steps_stand_ready_to_be_completed(tmp_path:
 
 def test_a_stage_that_nobody_knows_is_asked_about_first(tmp_path: Path) -> None:
     found = of(tmp_path / "o.csv", ["商机名称", "阶段"], ["a", "赢单"], ["b", "天晓得"])
-    assert any("which code of “stage” does “天晓得” stand for?" in one for one in found.to_decide)
+    assert any(
+        "which code of “stage” does “天晓得” stand for?" in one for one in map(str, found.to_decide)
+    )
     assert not found.mapping.then
 
 

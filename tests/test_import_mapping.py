@@ -237,7 +237,7 @@ def test_a_mapping_that_does_not_fit_says_where(mapping: dict[str, Any], said: s
     [
         ("kind = ", "not valid TOML"),
         ("kind = 'customers'", "needs either fields"),
-        ("kind = 'customers'\nfelds = {}\nfields = {}", "felds: Extra inputs"),
+        ("kind = 'customers'\nfelds = {}\nfields = {}", "felds: there is no such field"),
         ("kind = 'customers'\n[fields]\nname = { column = 'a', constant = 'b' }", "exactly one"),
         ("kind = 'customers'\ndelimiter = ';;'\nfields = {}", "one character"),
     ],

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from adapters.bootstrap import Backstory
+from adapters.importing.faults import faults
 from adapters.importing.jobs import Job, PreparedJob, prepare, run
 from adapters.importing.mapping import BadMapping, Mapping, load
 from adapters.importing.sources import UnreadableFile
@@ -91,7 +92,7 @@ def prepared(backstory: Backstory, file: Path, said: dict[str, Any], kind: str) 
     try:
         mapping = Mapping.model_validate(said)
     except ValidationError as error:  # What ``load`` makes a BadMapping of.
-        raise BadMapping from error
+        raise BadMapping("mapping.wrong", path="m.toml", said=faults(error)) from error
     return prepare(Job(kind, file, mapping, is_rehearsal=True), backstory.timezone)
 
 
@@ -138,7 +139,7 @@ NAMED = BEGIN + '[fields]\nname = "name"\n'
         (NAMED.replace("customers", "customer"), "is for customer, not for customers"),
         (NAMED + "founded_on = { constant = 5 }", "field founded_on: founded_on cannot be '5'"),
         (NAMED + 'founded_on = { constant = "5.3." }', "founded_on cannot be '5.3.'"),
-        (NAMED + "notes = { constant = true }", "field notes: notes cannot be True"),
+        (NAMED + "notes = { constant = true }", "field notes: notes cannot be 'True'"),
         (NAMED + 'founded_on = { column = "since", default = "-" }', "founded_on cannot be '-'"),
         (NAMED + 'employees = { column = "since", values = { a = 1.5 } }', "employees cannot be"),
         (NAMED + 'owner_id = { constant = "anna" }', "owner_id cannot be 'anna'"),

@@ -16,6 +16,7 @@ from adapters.importing.notations import dates, mark_of, numbers, plain
 from adapters.importing.opening import source
 from adapters.importing.plan import Plan
 from adapters.importing.sources import FOUND_OUT
+from adapters.remarks import Remark
 from aggregates.errors import Invalid
 from tests.importing import write_csv
 
@@ -36,7 +37,8 @@ def filled(folder: Path, cells: list[str], field: str, **rule: Any) -> list[Any]
         try:
             value = plan.draft(line).fields.get(field.partition(".")[0])
         except Invalid as error:
-            value = error.errors[0].message
+            [wrong] = error.errors
+            value = str(Remark(wrong.message, **wrong.values))
         found.append(value["n"] if field == "custom.n" and isinstance(value, dict) else value)
     return found
 
@@ -172,7 +174,7 @@ def test_what_was_found_out_is_said_with_samples(tmp_path: Path) -> None:
     rows = '名称;成立;年收入;备注\n云泽;25/12/2024;"¥1.234,50";a\x1b[31m\n宁川;03/04/2025;¥7;b\n'
     path.write_bytes(rows.encode("gb18030"))
     finding = Finding(source(path, FOUND_OUT))
-    assert list(finding.detected().lines()) == [
+    assert [*map(str, finding.detected().lines())] == [
         'CSV in GB18030 (GBK), separated by ";"; 4 columns',
         "  名称: 云泽 | 宁川",
         "  成立: 25/12/2024 | 03/04/2025  (dates day-first, by 25/12/2024)",
@@ -186,7 +188,7 @@ def test_of_many_columns_those_are_said_of_which_there_is_something_to_say(
 ) -> None:
     header = [f"c{n}" for n in range(40)]
     path = write_csv(tmp_path / "rows.csv", [header, ["x"] * 39 + ["25.12.2024"]])
-    said = list(Finding(source(path, FOUND_OUT)).detected().lines())
+    said = [*map(str, Finding(source(path, FOUND_OUT)).detected().lines())]
     assert len(said) == 15
     assert said[-2:] == [
         "  c39: 25.12.2024  (dates day-first, by 25.12.2024)",

@@ -49,6 +49,11 @@ def suggested(
     return suggest(kind, list(columns), rows, asking, TEXTS, with_custom=custom)
 
 
+def said(suggestion: Suggestion) -> list[str]:
+    """What is to be decided, in English."""
+    return [str(one) for one in suggestion.to_decide]
+
+
 def fields(suggestion: Suggestion) -> dict[str, str | None]:
     return {column.cells.name: column.field for column in suggestion.columns}
 
@@ -61,7 +66,7 @@ def rule(name: str, *values: str, kind: str = "customers", **asked: Any) -> Rule
 
 def question(name: str, *values: str, kind: str = "customers", **asked: Any) -> str:
     """What is asked about the one column."""
-    first, *_ = suggested({name: values}, kind, **asked).to_decide
+    first, *_ = said(suggested({name: values}, kind, **asked))
     return first.removeprefix(f"{name}: ")
 
 
@@ -147,7 +152,7 @@ def test_beside_the_name_of_a_contact_a_phone_is_the_contacts() -> None:
 def test_of_a_person_of_whom_too_little_is_known_nothing_is_entered() -> None:
     suggestion = suggested({"客户名称": ["云泽公司"], "联系人": ["张三"]})
     assert fields(suggestion)["联系人"] is None
-    assert suggestion.to_decide == [
+    assert said(suggestion) == [
         "联系人: it would be primary_contact.name, and no column fills primary_contact.phone"
     ]
 
@@ -160,7 +165,7 @@ def test_a_name_that_is_almost_right_is_asked_about() -> None:
 def test_two_columns_for_one_field_are_left_out_and_named() -> None:
     suggestion = suggested({"公司名称": ["a"], "企业名称": ["b"]})
     assert set(fields(suggestion).values()) == {None}
-    assert suggestion.to_decide == [
+    assert said(suggestion) == [
         "公司名称: it may be name, and so may 企业名称",
         "企业名称: it may be name, and so may 公司名称",
         "no column fills name",
@@ -170,7 +175,7 @@ def test_two_columns_for_one_field_are_left_out_and_named() -> None:
 def test_the_column_that_is_called_as_the_field_goes_before_one_that_is_not() -> None:
     suggestion = suggested({"名称": ["a"], "企业名称": ["b"]})
     assert fields(suggestion) == {"名称": "name", "企业名称": None}
-    assert suggestion.to_decide == ["企业名称: it may be name, which 名称 fills"]
+    assert said(suggestion) == ["企业名称: it may be name, which 名称 fills"]
 
 
 def test_required_fields_without_a_column_are_named() -> None:
@@ -294,9 +299,9 @@ def test_numbers_as_people_write_them() -> None:
 def test_a_column_beside_says_the_currency() -> None:
     suggestion = suggested({"金额": ["1"], "币种": ["EUR"]}, "opportunities")
     assert (suggestion.mapping.fields or {})["amount"] == Rule(template="{金额} {币种}")
-    assert not [one for one in suggestion.to_decide if "币种" in one]
+    assert not [one for one in said(suggestion) if "币种" in one]
     awkward = suggested({"金额": ["1"], "{币种|}": ["EUR"]}, "opportunities")
-    assert "金额: in which currency are the amounts? Say it with --currency" in awkward.to_decide
+    assert "金额: in which currency are the amounts? Say it with --currency" in said(awkward)
 
 
 def test_references_by_name_login_and_external_id() -> None:
@@ -331,7 +336,7 @@ def test_several_values_booleans_and_spaces() -> None:
 def test_values_alone_are_a_suggestion_that_is_asked_about() -> None:
     mails = suggested({"列1": ["li@example.com", "wang@example.com"]}, "contacts")
     assert fields(mails) == {"列1": "email"}
-    assert mails.to_decide[0] == "列1: is it email? its values are such"
+    assert said(mails)[0] == "列1: is it email? its values are such"
     phones = suggested({"列1": ["13800000001", "13900000002"]}, "contacts")
     assert fields(phones) == {"列1": "phone"}
     codes = suggested({"列1": ["软件业", "制造业"]})
@@ -339,12 +344,12 @@ def test_values_alone_are_a_suggestion_that_is_asked_about() -> None:
     assert fields(suggested({"列1": ["软件业"]})) == {"列1": None}, "one value says nothing"
     two = suggested({"a": ["li@x.cn", "wu@x.cn"], "b": ["li@y.cn", "wu@y.cn"]}, "contacts")
     assert set(fields(two).values()) == {None}
-    assert two.to_decide[0] == "a: its values may be email"
+    assert said(two)[0] == "a: its values may be email"
 
 
 def test_a_column_without_a_field_is_named_and_kept_where_that_is_asked_for() -> None:
     columns = {"名称": ["a"], "传真": ["1"], "Fax no.": ["2"], "!": ["3"]}
-    assert suggested(columns).to_decide == ["no field was found for “传真”, “Fax no.”, “!”"]
+    assert said(suggested(columns)) == ["no field was found for “传真”, “Fax no.”, “!”"]
     kept = suggested(columns, custom=True)
     assert list(fields(kept).values()) == [
         "name",
@@ -352,21 +357,19 @@ def test_a_column_without_a_field_is_named_and_kept_where_that_is_asked_for() ->
         "custom.fax_no",
         "custom.column_4",
     ]
-    assert kept.to_decide == []
+    assert said(kept) == []
     for_users = suggested({"列": ["1"]}, "users", custom=True)
-    assert for_users.to_decide[-1] == "no field was found for “列”"
+    assert said(for_users)[-1] == "no field was found for “列”"
 
 
 def test_a_column_called_reason_is_only_an_imports_own_beside_its_line() -> None:
-    assert suggested({"名称": ["a"], "reason": ["b"]}).to_decide == [
-        "no field was found for “reason”"
-    ]
-    assert suggested({"line": ["2"], "reason": ["b"], "名称": ["a"]}).to_decide == []
+    assert said(suggested({"名称": ["a"], "reason": ["b"]})) == ["no field was found for “reason”"]
+    assert said(suggested({"line": ["2"], "reason": ["b"], "名称": ["a"]})) == []
 
 
 def test_where_most_values_would_be_refused_it_is_asked_about() -> None:
     assert question("电话", "1", "2", "95588") == "would be refused: “1”, “2”"
-    assert suggested({"名称": ["a"], "电话": ["1", "95588"]}).to_decide == []
+    assert said(suggested({"名称": ["a"], "电话": ["1", "95588"]})) == []
 
 
 @pytest.mark.parametrize("said", ["3.2万", "12,5万元", "3 亿", "1萬"])
@@ -394,15 +397,15 @@ def test_headers_that_say_nothing_fill_nothing(kind: str) -> None:
     suggestion = suggested({name: ["v"] for name in HOSTILE}, kind)
     assert set(fields(suggestion).values()) == {None}
     assert all(column.is_unknown or column.to_decide for column in suggestion.columns)
-    assert all(text.isprintable() for text in suggestion.to_decide)
+    assert all(text.isprintable() for text in said(suggestion))
 
 
 def test_columns_of_one_name_are_all_left_out() -> None:
     asking = Asking(declared(), SHANGHAI)
     suggestion = suggest("customers", ["名称", "名称", ""], [["a", "b", ""]], asking, TEXTS)
     assert [c.field for c in suggestion.columns] == [None, None, None]
-    assert suggestion.to_decide[0] == "名称: several columns are called so"
-    assert len(suggestion.to_decide) == 3, "a column without name and values is missed by nobody"
+    assert said(suggestion)[0] == "名称: several columns are called so"
+    assert len(said(suggestion)) == 3, "a column without name and values is missed by nobody"
 
 
 def test_ten_thousand_columns_are_looked_at_in_seconds() -> None:
@@ -411,7 +414,7 @@ def test_ten_thousand_columns_are_looked_at_in_seconds() -> None:
     suggestion = suggested({**columns, "名称": ["a"]})
     assert monotonic() - began < 60
     assert fields(suggestion)["名称"] == "name"
-    assert suggestion.to_decide[0].endswith(" and 9,995 more")
+    assert said(suggestion)[0].endswith(" and 9,995 more")
 
 
 @settings(deadline=None)
@@ -429,9 +432,7 @@ def test_whatever_stands_there_a_suggestion_fits_the_file_and_no_column_is_lost(
     suggestion = suggest(kind, header, cells, asking, TEXTS, with_custom=custom)
     assert [column.cells.name for column in suggestion.columns] == header
     Plan(suggestion.mapping, header, SHANGHAI)
-    loaded = Mapping.model_validate(
-        tomllib.loads(drafted(suggestion.mapping, suggestion.to_decide))
-    )
+    loaded = Mapping.model_validate(tomllib.loads(drafted(suggestion.mapping, said(suggestion))))
     assert loaded == suggestion.mapping
 
 

@@ -118,7 +118,7 @@ def _value(model: Any, name: str, text: str, zone: ZoneInfo) -> Any:
     try:
         return target(model, name.removesuffix(":")).reader(Rule(column=name), zone)(text)
     except BadMapping as error:
-        raise Failure(str(error)) from None
+        raise Failure(error.remark) from None
     except ValueError as error:
         raise Invalid(why(error).of(name)) from None
 

@@ -31,9 +31,9 @@ def failed(error: Exception) -> Failure | None:
         case Failure():
             return error
         case BadMapping() | UnreadableFile():
-            return Failure(str(error), MISUSED)
+            return Failure(error.remark, MISUSED)
         case BeingReverted():
-            return Failure(str(error), REFUSED)
+            return Failure(error.remark, REFUSED)
         case DomainError():
             return Failure(_reason(error), REFUSED)
         case ValidationError():

@@ -12,7 +12,7 @@ from adapters import registry
 from adapters.cli import speaking
 from adapters.cli.failures import REFUSED, UNAVAILABLE, Failure
 from adapters.cli.files import Delimiter, Encoding, Sheet, choices
-from adapters.cli.mappings import described, suggested
+from adapters.cli.mappings import suggested
 from adapters.cli.opening import Data, opened, settings, where
 from adapters.cli.speaking import Language, say, told
 from adapters.importing import reverting
@@ -23,6 +23,7 @@ from adapters.importing.opening import source
 from adapters.importing.outcome import outcome, progressing
 from adapters.importing.report import Report
 from adapters.importing.running import OnDuplicate
+from adapters.importing.showing import lines
 from adapters.importing.sources import Choices, Source
 from adapters.importing.suggesting import is_plain
 from adapters.postgres.reads.reader import RowReader
@@ -95,7 +96,7 @@ def import_file(
         workers=workers,
     )
     prepared = prepare(job, settings(data).zone)
-    print("\n".join(prepared.detected.lines()), flush=True)
+    say(prepared.detected.lines())
     if not dry_run:
         say([Remark("report.into", where=where(data))])
     with opened(data) as backstory:
@@ -112,7 +113,7 @@ def _suggested(kind: str, path: Path, said: Choices, data: Path | None) -> Mappi
     if is_plain(kind, source(path, said).header):
         return None
     suggestion = suggested(kind, path, data, said)
-    print("\n".join(described(suggestion)), end="\n\n")
+    say([*lines(suggestion), ""])
     if suggestion.to_decide:
         raise Failure(Remark("command.undecided", arguments=kind, path=str(path)))
     return suggestion.mapping

@@ -1,6 +1,5 @@
 """``backstory mapping``: what an import would make of a file, as a mapping to be looked through."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -9,26 +8,14 @@ import typer
 from adapters.cli.failures import Failure
 from adapters.cli.files import Delimiter, Encoding, Sheet, choices
 from adapters.cli.opening import Data, opened, settings
+from adapters.cli.speaking import Language, say, told
 from adapters.importing import choosing
-from adapters.importing.assigning import Column
 from adapters.importing.choosing import Hints, WrongHint
 from adapters.importing.coding import Entries, declared, entries
-from adapters.importing.evidence import shown
-from adapters.importing.showing import text
+from adapters.importing.showing import lines, text
 from adapters.importing.sources import Choices
 from adapters.importing.suggesting import Suggestion
-
-SHOWN_VALUES = 20
-WAYS = {
-    "name": "called like the field",
-    "label": "called like its label",
-    "synonym": "another word for it",
-    "similar": "almost called so",
-    "beside": "beside the name of a person",
-    "values": "by its values",
-    "card": "what a vCard calls so",
-    "custom": "a custom field",
-}
+from adapters.remarks import Remark, of_system
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +40,7 @@ def suggest_mapping(
     encoding: Encoding = None,
     delimiter: Delimiter = None,
     sheet: Sheet = None,
+    language: Language = None,
     data: Data = None,
 ) -> None:
     """Suggest which column fills which field, from the headings and the first rows.
@@ -62,12 +50,12 @@ def suggest_mapping(
     """
     said = choices(encoding, delimiter, sheet)
     suggestion = suggested(kind, file, data, said, custom=custom, currency=currency, system=system)
-    print("\n".join(described(suggestion)))
+    say(lines(suggestion))
     if out is None:
-        print("\nTo write it to a file that you can edit: --out MAPPING.toml")
+        say(["", Remark("command.out")])
         return
     write(suggestion, out)
-    print(f"\nwritten: {out}; now: backstory import {kind} {file} --mapping {out} --dry-run")
+    say(["", Remark("command.written", arguments=kind, path=str(file), out=str(out))])
 
 
 def suggested(
@@ -85,7 +73,7 @@ def suggested(
     try:
         return choosing.suggested(kind, path, hints, lambda: _entries(data), settings(data).zone)
     except WrongHint as error:
-        raise Failure(str(error)) from None
+        raise Failure(error.remark) from None
 
 
 def _entries(data: Path | None) -> Entries:
@@ -97,40 +85,12 @@ def _entries(data: Path | None) -> Entries:
         return declared()
 
 
-def described(suggestion: Suggestion) -> Iterator[str]:
-    """What is suggested, column by column, and what is open."""
-    for column in suggestion.columns:
-        yield from _column(column)
-    if suggestion.missing:
-        yield f"no column fills {', '.join(suggestion.missing)}: records will be incomplete"
-    to_decide = suggestion.to_decide
-    if to_decide:
-        yield ""
-        yield "To decide:"
-        yield from (f"  {one}" for one in to_decide)
-
-
-def _column(column: Column) -> Iterator[str]:
-    samples = ", ".join(shown(text, 24) for text in column.samples)
-    goes = f"→ {column.field} ({WAYS[column.why or 'name']})" if column.field else "is not imported"
-    yield f"{shown(column.cells.name) or '(no name)'} {goes}{f': {samples}' if samples else ''}"
-    rule = column.verdict.rule
-    if rule is not None:
-        values = [f"{shown(text)} = {code}" for text, code in rule.values.items()]
-        more = [f"and {len(values) - SHOWN_VALUES:,} more"] if values[SHOWN_VALUES:] else []
-        yield from (f"    {value}" for value in [*values[:SHOWN_VALUES], *more])
-        said = rule.model_dump(exclude_defaults=True, exclude={"column", "values"})
-        yield from (f"    {name}: {shown(str(value))}" for name, value in said.items())
-    if column.verdict.note:
-        yield f"    {shown(column.verdict.note, 200)}"
-
-
 def write(suggestion: Suggestion, out: Path) -> None:
     """Write the mapping, with what is open at its head. Raises Failure where a file is there."""
     try:
         with out.open("x", encoding="utf-8") as file:
-            file.write(text(suggestion))
+            file.write(text(suggestion, told))
     except FileExistsError:
-        raise Failure(f"{out} is there already; name another file, or take it away") from None
+        raise Failure(Remark("file.there", path=str(out))) from None
     except OSError as error:
-        raise Failure(f"{out} cannot be written: {error.strerror}") from error
+        raise Failure(Remark("file.unwritable", path=str(out), said=of_system(error))) from error

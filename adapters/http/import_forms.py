@@ -13,6 +13,7 @@ from adapters.http.uploading import FORM_BYTES
 from adapters.importing.mapping import BadMapping, Mapping, parsed
 from adapters.importing.running import OnDuplicate
 from adapters.importing.sources import Choices, UnreadableFile
+from adapters.remarks import Remark
 from aggregates.errors import FieldError, Invalid
 
 FILE, MAPPING = "file", "mapping"
@@ -61,16 +62,16 @@ class Form:
         try:
             return Choices(encoding, "\t" if delimiter == r"\t" else delimiter, sheet)
         except UnreadableFile as error:
-            raise Invalid(FieldError("delimiter", "import-file", said=str(error))) from None
+            raise Invalid(FieldError("delimiter", "import-file", said=error.remark)) from None
 
     def read_mapping(self) -> Mapping | None:
         """Raises Invalid."""
         if self.mapping is None or not self.mapping.strip():
             return None
         try:
-            return parsed(self.mapping, "it")
+            return parsed(self.mapping, Remark("mapping.it"))
         except BadMapping as error:
-            raise Invalid(FieldError(MAPPING, "import-mapping", said=str(error))) from None
+            raise Invalid(FieldError(MAPPING, "import-mapping", said=error.remark)) from None
 
 
 class Reading:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +22,11 @@ from adapters.http.uploading import drained
 from adapters.importing.choosing import Hints, Undecided, WrongHint
 from adapters.importing.keeping import Keeping, names
 from adapters.importing.mapping import BadMapping
-from adapters.importing.showing import columns, text
+from adapters.importing.plan import NO_KIND
+from adapters.importing.showing import Told, columns, text
 from adapters.importing.sources import UnreadableFile
 from adapters.importing.suggesting import Suggestion
+from adapters.remarks import Remark
 from adapters.texts import negotiated
 from adapters.uploads.asked import Wish
 from adapters.uploads.folders import folder
@@ -131,7 +134,9 @@ class Imports:
         )
         uploads = self._context.uploads
         key = headers.idempotency_key
-        id = await self._looked_at(form, uploads.taking.take, form.path, wish, caller, key)
+        id = await self._looked_at(
+            form, language, uploads.taking.take, form.path, wish, caller, key
+        )
         if wish.is_rehearsal:
             found = await self._rehearsal(id, language)
             return _accepted(found, f"{REHEARSALS}/{id}", language)
@@ -148,25 +153,30 @@ class Imports:
             form.texts.get("system") or None,
         )
         kind, taking = form.required("kind"), self._context.uploads.taking
-        found = await self._looked_at(form, taking.suggested, kind, form.path, hints)
-        return answers.answer(_suggestion(found))
+        found = await self._looked_at(form, language, taking.suggested, kind, form.path, hints)
+        told = self._told(language)
+        return answers.answer(_suggestion(found, told), {"Content-Language": language})
 
-    async def _looked_at(self, form: Form, work: Any, *arguments: Any) -> Any:
+    async def _looked_at(self, form: Form, language: str, work: Any, *arguments: Any) -> Any:
         """Do what looks at the file. Raises Invalid and MappingUndecided."""
         path, name = str(form.path), form.file_name
         try:
             return await asyncio.to_thread(work, *arguments)
         except BadMapping as error:
-            said = str(error).replace(path, name)
+            said = error.remark.replacing(path, name)
             where = MAPPING if form.mapping else _blamed(said)
             raise Invalid(FieldError(where, "import-mapping", said=said)) from None
         except UnreadableFile as error:
-            said = str(error).replace(path, name)
+            said = error.remark.replacing(path, name)
             raise Invalid(FieldError(FILE, "import-file", said=said)) from None
         except WrongHint as error:
-            raise Invalid(FieldError(error.hint, "import-mapping", said=str(error))) from None
+            raise Invalid(FieldError(error.hint, "import-mapping", said=error.remark)) from None
         except Undecided as error:
-            raise MappingUndecided(**_undecided(error.suggestion)) from None
+            found = _undecided(error.suggestion, self._told(language))
+            raise MappingUndecided(**found) from None
+
+    def _told(self, language: str) -> Told:
+        return partial(self._context.texts.told, language=language)
 
     async def _progress(self, row: dict[str, Any], language: str) -> Any:
         uploads, id = self._context.uploads, UUID(row["id"])
@@ -215,22 +225,22 @@ def _accepted(body: dict[str, Any], location: str, language: str) -> Response:
     return answered
 
 
-def _blamed(said: str) -> str:
+def _blamed(said: Remark) -> str:
     """What to name where the caller gave no mapping: the kind, or the file whose columns are not
     called like fields."""
-    return "kind" if "cannot be imported; these can" in said else FILE
+    return "kind" if said.key == NO_KIND else FILE
 
 
-def _suggestion(found: Suggestion) -> dict[str, Any]:
+def _suggestion(found: Suggestion, told: Told) -> dict[str, Any]:
     return {
         "mapping": found.mapping.model_dump(mode="json", exclude_defaults=True),
-        "toml": text(found),
-        "columns": columns(found),
+        "toml": text(found, told),
+        "columns": columns(found, told),
         "missing": list(found.missing),
-        "to_decide": found.to_decide,
+        "to_decide": [*map(told, found.to_decide)],
     }
 
 
-def _undecided(found: Suggestion) -> dict[str, Any]:
-    said = [{"field": MAPPING, "message": one} for one in found.to_decide]
-    return {"errors": said, **_suggestion(found)}
+def _undecided(found: Suggestion, told: Told) -> dict[str, Any]:
+    said = [{"field": MAPPING, "message": told(one)} for one in found.to_decide]
+    return {"errors": said, **_suggestion(found, told)}

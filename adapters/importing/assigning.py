@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from adapters.importing.headings import Headings, Meaning, Why, form, synonyms
 from adapters.importing.mapping import REPORTED, is_reported
 from adapters.importing.spotting import Spotter
 from adapters.importing.targets import target
+from adapters.remarks import Either, Field, Remark, Value
 from aggregates.values import Money
 from commands.base import Command
 
@@ -29,6 +30,8 @@ class Column:
     cells: Cells
     number: int
     """The first is 1."""
+    kind: str
+    """Of the records that the rows are."""
     meanings: list[Meaning] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict(None))
     is_needless: bool = False
@@ -44,15 +47,15 @@ class Column:
         return self.meanings[0].why if self.meanings else None
 
     @property
-    def to_decide(self) -> str | None:
+    def to_decide(self) -> Remark | None:
         """What a person has to say before the column can be imported, or is not; else None."""
         if self.is_needless:
             return None
         if self.verdict.to_decide is not None:
             return self.verdict.to_decide
         if self.field is not None and self.why in ("similar", "values"):
-            how = "its name is almost that" if self.why == "similar" else "its values are such"
-            return f"is it {self.field}? {how}"
+            key = "by-name" if self.why == "similar" else "by-values"
+            return Remark(f"decide.{key}", field=Field(self.kind, self.field))
         return None
 
     @property
@@ -64,18 +67,18 @@ class Column:
     def samples(self) -> tuple[str, ...]:
         return self.cells.texts[:SHOWN]
 
-    def leave_out(self, why: str) -> None:
-        self.meanings, self.verdict = [], Verdict(None, why)
+    def leave_out(self, key: str, **values: Value) -> None:
+        self.meanings, self.verdict = [], Verdict(None, Remark(f"decide.{key}", **values))
 
 
-def columns_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
-    """The columns of a file, from its header and rows of as many cells."""
+def columns_of(kind: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
+    """The columns of a file of such records, from its header and rows of as many cells."""
     reported = [*map(is_reported, header[: len(REPORTED)])] == [True] * len(REPORTED)
     columns = []
     for at, name in enumerate(header):
         texts = tuple(dict.fromkeys(row[at] for row in rows if row[at]))
         is_needless = (reported and at < len(REPORTED)) or not (name.strip() or texts)
-        columns.append(Column(Cells(name, texts), at + 1, is_needless=is_needless))
+        columns.append(Column(Cells(name, texts), at + 1, kind, is_needless=is_needless))
     return columns
 
 
@@ -98,9 +101,9 @@ class Assigning:
             if column.is_needless:
                 continue
             if not column.cells.name.strip():
-                column.leave_out("it has no name")
+                column.leave_out("nameless")
             elif names[column.cells.name] > 1:
-                column.leave_out("several columns are called so")
+                column.leave_out("twice")
             else:
                 self._read_heading(column)
         self._give_to_persons()
@@ -116,8 +119,13 @@ class Assigning:
     def _read_heading(self, column: Column) -> None:
         column.meanings = self._headings.meanings(column.cells.name)
         if len(column.meanings) > 1:
-            fields = " or ".join(m.field for m in column.meanings)
-            column.leave_out(f"it may be {fields}")
+            column.leave_out("may-be", fields=self._either(m.field for m in column.meanings))
+
+    def _field(self, name: str) -> Field:
+        return Field(self._command.AGGREGATE.KIND, name)
+
+    def _either(self, names: Iterable[str]) -> Either:
+        return Either(map(self._field, names))
 
     def _by_field(self) -> dict[str, list[Column]]:
         found = defaultdict(list)
@@ -150,10 +158,11 @@ class Assigning:
             first = [column for column in columns if column.meanings[0].rank == best]
             for column in columns:
                 others = [shown(c.cells.name) for c in first if c is not column]
+                field = self._field(name)
                 if len(first) > 1:
-                    column.leave_out(f"it may be {name}, and so may {', '.join(others)}")
+                    column.leave_out("and-others", field=field, others=tuple(others))
                 elif others:
-                    column.leave_out(f"it may be {name}, which {others[0]} fills")
+                    column.leave_out("filled", field=field, other=others[0])
 
     def _currencies(self) -> None:
         """Columns that say the currency of the amounts in another."""
@@ -166,7 +175,9 @@ class Assigning:
             if not column.is_unknown or len(of) != 1 or any(map(_is_in_no_template, (column, *of))):
                 continue
             column.is_needless = True
-            column.verdict = Verdict(None, note=f"the currency of {of[0].cells.name}")
+            column.verdict = Verdict(
+                None, note=Remark("suggestion.currency-of", column=of[0].cells.name)
+            )
             of[0].cells = replace(of[0].cells, currencies=column.cells.name)
 
     def _is_amount(self, column: Column) -> bool:
@@ -178,7 +189,7 @@ class Assigning:
         name = column.meanings[0].field
         column.verdict = found(self._targets[name], column.cells, self._asking)
         if name == ID and self._asking.system is None and SYSTEM not in self._by_field():
-            column.verdict = Verdict(None, "of which system are these ids? Say it with --system")
+            column.verdict = Verdict(None, Remark("decide.whose-ids", kinds=None))
 
     def _spot(self) -> None:
         """Values that can be nothing else, under a heading that says nothing."""
@@ -197,7 +208,7 @@ class Assigning:
                     column.meanings = [Meaning(fields[0], "values", 10)]
                     self._read_values(column)
                 else:
-                    column.leave_out(f"its values may be {' or '.join(fields)}")
+                    column.leave_out("values-may-be", fields=self._either(fields))
 
     def _leave_out_parts(self) -> None:
         """Nobody is entered of whom not even what is required is known."""
@@ -208,7 +219,8 @@ class Assigning:
                 continue
             for name, column in filled.items():
                 if missing and name.startswith(f"{whole}."):
-                    column.leave_out(f"it would be {name}, and no column fills {missing[0]}")
+                    lacks = self._field(missing[0])
+                    column.leave_out("would-be", field=self._field(name), lacks=lacks)
 
     def _custom(self) -> None:
         """Columns for which nothing was found keep their values, as custom fields."""

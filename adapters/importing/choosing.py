@@ -15,6 +15,7 @@ from adapters.importing.opening import source
 from adapters.importing.plan import creating
 from adapters.importing.sources import FOUND_OUT, Choices
 from adapters.importing.suggesting import Suggestion, is_plain, sample, suggest
+from adapters.remarks import Remarkable
 from adapters.texts import Texts
 from aggregates.values import MINOR_UNITS
 
@@ -32,11 +33,11 @@ class Hints:
     system: str | None = None
 
 
-class WrongHint(Exception):
+class WrongHint(Remarkable):
     """What was said cannot be; ``hint`` names it."""
 
-    def __init__(self, hint: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, hint: str, text: str) -> None:
+        super().__init__(f"hint.{hint}", text=text)
         self.hint = hint
 
 
@@ -55,10 +56,9 @@ def suggested(
     registry.load()
     currency, system = hints.currency, hints.system
     if currency is not None and currency not in MINOR_UNITS:
-        raise WrongHint("currency", f"{currency} is no currency of ISO 4217, such as CNY")
+        raise WrongHint("currency", currency)
     if system is not None and not SYSTEM.fullmatch(system):
-        said = f"{system!r} is no name of a system: small letters, digits, _ . and -"
-        raise WrongHint("system", said)
+        raise WrongHint("system", system)
     creating(kind)
     file = source(path, hints.choices)
     asking = Asking(entries(), zone, Finding(file), currency, system)

@@ -7,6 +7,7 @@ from adapters.importing.evidence import Asking, Verdict, found, listed
 from adapters.importing.headings import form, synonyms
 from adapters.importing.mapping import Rule, Step
 from adapters.importing.targets import target
+from adapters.remarks import Remark
 from commands.base import COMMANDS
 
 KIND, STAGE = "opportunities", "stage"
@@ -43,10 +44,10 @@ def closing(columns: Sequence[Column], asking: Asking) -> tuple[list[Step], list
 def _verdict(rule: Rule, words: Words, days: Mapping[str, Rule | None]) -> Verdict:
     without = [text for code, texts in words.items() if not days[code] for text in texts]
     if without:
-        said = f"on which day {listed(without)}? No column is called so; name it in the steps win "
-        return Verdict(rule, f"{said}and lose, which stand ready at the end of the mapping")
-    made = " and ".join(f"{STEPS[code][0]} on {day.column}" for code, day in days.items() if day)
-    return Verdict(rule, note=f"opened at the first stage, then: {made}")
+        return Verdict(rule, Remark("decide.which-day", texts=listed(without)))
+    named = ((STEPS[code][0], day.column) for code, day in days.items() if day)
+    made = (Remark("suggestion.step", verb=verb, column=column) for verb, column in named)
+    return Verdict(rule, note=Remark("suggestion.steps", made=tuple(made)))
 
 
 def _day(code: str, columns: Sequence[Column], asking: Asking) -> Rule | None:
@@ -62,7 +63,7 @@ def _day(code: str, columns: Sequence[Column], asking: Asking) -> Rule | None:
             if verdict.rule is None or verdict.to_decide is not None:
                 return None
             column.is_needless, column.meanings = True, []
-            column.verdict = Verdict(None, note="the day of win and lose")
+            column.verdict = Verdict(None, note=Remark("suggestion.day"))
             return verdict.rule
     return None
 

@@ -13,6 +13,7 @@ from adapters.importing.headings import form, synonyms
 from adapters.postgres.reads.asof import NOW
 from adapters.postgres.reads.reader import RowReader
 from adapters.postgres.reads.scope import Scope
+from adapters.remarks import Remark
 from adapters.seeds import LOCAL, dictionaries
 from projections.base import Projection, Row
 
@@ -92,11 +93,14 @@ def _entry(values: Mapping[str, Any]) -> Entry:
     return Entry(values["code"], values["zh"], values["en"], closes)
 
 
-def spoken(known: Sequence[Entry]) -> str:
+def spoken(known: Sequence[Entry]) -> Remark:
     """The codes that there are, with their names."""
-    named = ", ".join(f"{one.code} ({one.zh}, {one.en})" for one in known[:MOST_SPOKEN])
-    more = f" and {len(known) - MOST_SPOKEN:,} more" if known[MOST_SPOKEN:] else ""
-    return f"There are: {named}{more}" if known else "It has no codes yet"
+    if not known:
+        return Remark("suggestion.no-codes")
+    first = known[:MOST_SPOKEN]
+    codes = (Remark("suggestion.code", code=one.code, zh=one.zh, en=one.en) for one in first)
+    more = f"{len(known) - MOST_SPOKEN:,}" if known[MOST_SPOKEN:] else None
+    return Remark("suggestion.codes", codes=tuple(codes), more=more)
 
 
 class Codes:

@@ -14,6 +14,7 @@ from adapters.importing.notations import (
     numbers,
 )
 from adapters.importing.sources import Form, Source
+from adapters.remarks import Either, Remark, several
 
 SAMPLED = 1_000
 """Rows from which notations are found out."""
@@ -55,13 +56,13 @@ class Detected:
     def _column(self, name: str) -> DetectedColumn:
         return next(column for column in self.columns if column.name == name)
 
-    def lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[Remark]:
         """What a person should see of it before it is trusted."""
-        yield f"{self.form}; {len(self.columns)} columns"
+        yield Remark("file.detected", form=self.form.said, columns=len(self.columns))
         named = [*self.columns[:SPOKEN], *filter(_notes, self.columns[SPOKEN:])]
-        yield from (f"  {_spoken(column)}" for column in named)
+        yield from map(_spoken, named)
         if len(named) < len(self.columns):
-            yield f"  and {len(self.columns) - len(named):,} more"
+            yield Remark("file.more-columns", more=f"{len(self.columns) - len(named):,}")
 
 
 class Notations(Protocol):
@@ -131,35 +132,40 @@ def _shown(cell: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
 
 
-def _spoken(column: DetectedColumn) -> str:
-    said = _notes(column)
-    notes = f"  ({'; '.join(said)})" if said else ""
-    return f"{_shown(column.name) or '(no name)'}: {' | '.join(column.samples) or '-'}{notes}"
+def _spoken(column: DetectedColumn) -> Remark:
+    notes = _notes(column)
+    return Remark(
+        "file.column",
+        column=_shown(column.name) or Remark("suggestion.nameless"),
+        samples=" | ".join(column.samples) or "-",
+        notes=several(notes) if notes else None,
+    )
 
 
-def _notes(column: DetectedColumn) -> list[str]:
-    return [*_dates(column.dates), *_numbers(column.numbers)]
+def _notes(column: DetectedColumn) -> tuple[Remark, ...]:
+    return (*_dates(column.dates), *_numbers(column.numbers))
 
 
-def _dates(found: DateNotation | None) -> Iterator[str]:
+def _dates(found: DateNotation | None) -> Iterator[Remark]:
     if found is None:
         return
     if found.contradicting:
-        yield f"dates: {' and '.join(found.contradicting)} contradict each other"
+        one, other = found.contradicting
+        yield Remark("file.dates-contradict", one=one, other=other)
     elif found.order is None:
-        yield f"dates: {' or '.join(found.readings)}, nothing decides"
+        yield Remark("file.dates-undecided", readings=Either(found.readings))
     elif found.because is not None:
-        yield f"dates {found.order}, by {found.because}"
+        yield Remark("file.dates", order=Remark(f"file.{found.order}"), because=found.because)
 
 
-def _numbers(found: NumberNotation | None) -> Iterator[str]:
+def _numbers(found: NumberNotation | None) -> Iterator[Remark]:
     if found is None:
         return
     if found.is_undecided:
-        yield f"numbers: {found.example} may be thousands or decimals, nothing decides"
+        yield Remark("file.numbers-undecided", example=found.example)
     elif found.contradicting is not None:
-        yield f"numbers: {found.example} and {found.contradicting} contradict each other"
+        yield Remark("file.numbers-contradict", one=found.example, other=found.contradicting)
     elif not found.is_plain and found.because is not None:
-        yield f"decimals behind {found.mark!r}, by {found.because}"
+        yield Remark("file.decimals", mark=found.mark, because=found.because)
     if found.signs:
-        yield f"currency {' '.join(found.signs)}"
+        yield Remark("file.currency", signs=" ".join(found.signs))

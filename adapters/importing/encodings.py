@@ -96,7 +96,7 @@ def codec_called(name: str) -> str:
     except (LookupError, TypeError, UnicodeError):
         is_text = False
     if not is_text or info.name in _OF_PROGRAMS:
-        raise UnreadableFile(f"there is no encoding called {name!r}; see docs/importing.md")
+        raise UnreadableFile("file.no-encoding", text=name)
     # GBK and GB2312 are parts of GB18030, and what calls itself so often holds more than they do.
     return {"utf-8": "utf-8-sig", "gbk": "gb18030", "gb2312": "gb18030"}.get(info.name, info.name)
 
@@ -182,10 +182,8 @@ def _require(path: Path, encoding: Encoding) -> None:
     with path.open("rb") as file:
         file.seek(offset)
         byte = file.read(1).hex()
-    raise UnreadableFile(
-        f"{path} is not {encoding}: at line {line}, column {column}, the byte {byte} is not in it; "
-        'say in the mapping which encoding it is, such as encoding = "gb18030", or save it as UTF-8'
-    )
+    said = {"path": str(path), "encoding": str(encoding), "byte": byte}
+    raise UnreadableFile("file.other-encoding", **said, line=line, column=column)
 
 
 def _fault(path: Path, codec: str) -> int | None:

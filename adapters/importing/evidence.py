@@ -17,6 +17,7 @@ from adapters.importing.mapping import Rule
 from adapters.importing.marked import SHARED
 from adapters.importing.notations import SIGNS, NumberNotation, dates, numbers
 from adapters.importing.targets import Target, in_units
+from adapters.remarks import Either, Remark, Value
 from aggregates.base import markers
 from aggregates.phones import known
 from aggregates.values import MINOR_UNITS, Code, Money
@@ -70,14 +71,14 @@ class Verdict:
 
     rule: Rule | None
     """None: nobody but a person knows."""
-    to_decide: str | None = None
-    note: str | None = None
+    to_decide: Remark | None = None
+    note: Remark | None = None
 
 
 def found(of: Target, cells: Cells, asking: Asking) -> Verdict:
     """What the values of a column say about filling this field from it."""
     if not cells.stripped:
-        return Verdict(cells.rule, note="empty in the rows that were looked at")
+        return Verdict(cells.rule, note=Remark("suggestion.empty"))
     return _reading(of)(of, cells, asking)
 
 
@@ -99,10 +100,16 @@ def _with(rule: Rule, **changes: Any) -> Rule:
     return Rule.model_validate({**rule.model_dump(exclude_defaults=True), **changes})
 
 
-def listed(texts: Sequence[str]) -> str:
+def listed(texts: Sequence[str]) -> Remark:
     """Some texts, quoted."""
-    more = f" and {len(texts) - MOST_SHOWN:,} more" if texts[MOST_SHOWN:] else ""
-    return ", ".join(f"“{shown(text)}”" for text in texts[:MOST_SHOWN]) + more
+    more = f"{len(texts) - MOST_SHOWN:,}" if texts[MOST_SHOWN:] else None
+    some = (Remark("suggestion.quoted", text=shown(text)) for text in texts[:MOST_SHOWN])
+    return Remark("suggestion.texts", some=tuple(some), more=more)
+
+
+def _undecided(key: str, **values: Value) -> Verdict:
+    """Nobody but a person knows, and why."""
+    return Verdict(None, Remark(f"decide.{key}", **values))
 
 
 def shown(text: str, most: int = 40) -> str:
@@ -124,20 +131,15 @@ def _referring(of: Target, cells: Cells, asking: Asking) -> Verdict:
     if of.refers_to == ("User",):
         if all(map(_LOGIN.fullmatch, values)):
             return Verdict(_with(rule, by="login"))
-        said = f"a user is found by login, and {listed(values)} is none"
         by_name = f'{{ column = "{shown(cells.name)}", by = "name" }}'
         how = f'{{ template = "{{{shown(cells.name)}|login}}", by = "login" }}'
-        return Verdict(
-            None,
-            f"{said}; {by_name} finds users by their names, once they are entered, and "
-            f"{how} makes logins of names in Latin letters",
-        )
+        return _undecided("no-login", texts=listed(values), by_name=by_name, how=how)
     if of.refers_to == ("Customer",) and not is_id:
         return Verdict(_with(rule, by="name"))
     if asking.system is not None:
         return Verdict(_with(rule, by="external", system=asking.system))
-    kinds = " or ".join(kind.lower() for kind in of.refers_to)
-    return Verdict(None, f"of which system are these ids of a {kinds}? Say it with --system")
+    kinds = Either(Remark("rows.kind", kind=kind) for kind in of.refers_to)
+    return _undecided("whose-ids", kinds=kinds)
 
 
 def _coded(of: Target, cells: Cells, asking: Asking) -> Verdict:
@@ -151,17 +153,17 @@ def _coded(of: Target, cells: Cells, asking: Asking) -> Verdict:
     unknown = [value for value, entry in entries.items() if entry is None]
     closing = [value for value, entry in entries.items() if entry and entry.closes]
     if unknown:
-        asked = f"which code of “{dictionary}” does {listed(unknown)} stand for?"
-        return Verdict(rule, f"{asked} {spoken(known)}")
+        asked = {"code_of": dictionary, "dictionary": dictionary, "texts": listed(unknown)}
+        return Verdict(rule, Remark("decide.which-code", **asked, there=spoken(known)))
     if closing:
-        return Verdict(rule, f"{listed(closing)} is recorded by a step, such as win or lose")
+        return Verdict(rule, Remark("decide.closing", texts=listed(closing)))
     return Verdict(rule)
 
 
 def _several(of: Target, cells: Cells, asking: Asking) -> Verdict:
     between = [s for s in _SEPARATORS if any(s in text for text in cells.texts)]
     if len(between) > 1:
-        return Verdict(cells.rule, f"what stands between the values: {listed(between)}?")
+        return Verdict(cells.rule, Remark("decide.between", texts=listed(between)))
     return Verdict(_with(cells.rule, split=between[0]) if between else cells.rule)
 
 
@@ -174,16 +176,12 @@ def _amounts(of: Target, cells: Cells, asking: Asking) -> Verdict:
     notation = _numbers(cells, asking)
     if notation is None:
         unread = next(filter(None, map(in_units, cells.stripped)), None)
-        return Verdict(
-            None,
-            str(unread) if unread else f"{listed(cells.stripped)} are no amounts such as 12.50",
-        )
+        return Verdict(None, unread or Remark("decide.no-amounts", texts=listed(cells.stripped)))
     said, times = unit(cells.name)
     signs = [SIGNS[sign] for sign in notation.signs]
     currency = said or asking.currency or (signs[0][0] if [*map(len, signs)] == [1] else None)
     if currency is None or any(currency not in meant for meant in signs):
-        which = f"{' '.join(notation.signs)}: " if signs else ""
-        return Verdict(None, f"{which}in which currency are the amounts? Say it with --currency")
+        return _undecided("currency", signs=" ".join(notation.signs) or None)
     rule = _with(cells.rule, currency=currency, **({"times": times} if times else {}))
     return _numeric(of, rule, notation, cells, asking)
 
@@ -197,10 +195,10 @@ def _numeric(
 ) -> Verdict:
     """Numbers, with the decimal mark that all of them have."""
     if notation.is_undecided:
-        return Verdict(None, f"is {notation.example} a thousand and more, or a decimal?")
+        return _undecided("thousand", text=notation.example)
     if notation.contradicting is not None:
         both = listed((notation.example, notation.contradicting))
-        return Verdict(None, f"{both} are written differently")
+        return _undecided("differently", texts=both)
     if not notation.is_plain:
         rule = _with(rule, decimal=notation.mark or ".")
     return _read(of, rule, cells, asking)
@@ -224,12 +222,12 @@ def _dated(of: Target, cells: Cells, asking: Asking) -> Verdict:
         return _read(of, _with(cells.rule, format="%Y%m%d"), cells, asking)
     found = asking.finding.dates(cells.name) if asking.finding else dates(values)
     if found is None:
-        return Verdict(None, f"{listed(values)} are no dates")
+        return _undecided("no-dates", texts=listed(values))
     if found.contradicting:
-        return Verdict(None, f"of {listed(found.contradicting)} one begins with the day")
+        return _undecided("contradicting", texts=listed(found.contradicting))
     if found.order is None:
-        readings = " or ".join(found.readings)
-        return Verdict(None, f"does {listed((found.example,))} begin with the day ({readings})?")
+        example, readings = listed((found.example,)), Either(found.readings)
+        return _undecided("begins-with-day", texts=example, readings=readings)
     rule = cells.rule if found.format is None else _with(cells.rule, format=found.format)
     return _read(of, rule, cells, asking)
 
@@ -239,7 +237,7 @@ def _booleans(of: Target, cells: Cells, asking: Asking) -> Verdict:
     values = {value: words.get(form(value)) for value in cells.stripped}
     unknown = [value for value, is_true in values.items() if is_true is None]
     if unknown:
-        return Verdict(None, f"is {listed(unknown)} true or false?")
+        return _undecided("boolean", texts=listed(unknown))
     return Verdict(_with(cells.rule, values=values))
 
 
@@ -256,8 +254,8 @@ def _read(of: Target, rule: Rule, cells: Cells, asking: Asking) -> Verdict:
     values, takes = cells.stripped[:MOST_READ], taking(of, rule, asking.zone)
     wrong = [value for value in values if not takes(value)]
     if len(wrong) == len(values):
-        return Verdict(None, f"none of its values can stand there, such as {listed(wrong)}")
-    said = f"would be refused: {listed(wrong)}" if wrong else None
+        return _undecided("none-can", texts=listed(wrong))
+    said = Remark("decide.refused", texts=listed(wrong)) if wrong else None
     return Verdict(rule, said) if len(wrong) * 2 > len(values) else Verdict(rule, note=said)
 
 

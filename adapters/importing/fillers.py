@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.importing.detecting import Notations
+from adapters.importing.faults import fault
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.references import MADE, Finds, Reference, made, referring
 from adapters.importing.settling import settled
 from adapters.importing.targets import Read, Target, target
 from adapters.importing.templates import Cells, Columns, Text
-from adapters.remarks import Unread, why
+from adapters.remarks import Remark, Unread, why
 from aggregates.base import markers
 from aggregates.errors import FieldError, Invalid
 from aggregates.values import Code, CodeText
@@ -104,25 +105,24 @@ class Binding:
             if given is not None and not _holds_references(value):
                 TypeAdapter(of.annotation).validate_python(value)
         except ValidationError as error:
-            raise BadMapping(f"{of.name} cannot be {given!r}: {error.errors()[0]['msg']}") from None
+            raise _cannot_be(of, given, fault(error.errors()[0])) from None
         except ValueError as error:
-            raise BadMapping(f"{of.name} cannot be {given!r}: {error}") from None
+            raise _cannot_be(of, given, why(error)) from None
         return value
 
     def _made(self, of: Target, name: str) -> Reference:
         kind = self._parts.get(name)
         if kind is None:
-            known = ", ".join(self._parts) or "none"
-            raise BadMapping(f"no part called {name!r} is made before it; there are: {known}")
+            raise BadMapping("mapping.no-part", part=name, known=tuple(self._parts) or None)
         if kind not in of.refers_to:
-            raise BadMapping(f"{of.name} takes no {kind.lower()}")
+            raise BadMapping("mapping.takes-none", field=of.name, kind=kind)
         return made(name, kind)
 
     def _named(self, command: type[Command[Any]], name: str, rule: Rule) -> Filler:
         try:
             return self.filler(target(command, name), rule)
         except BadMapping as error:
-            raise BadMapping(f"field {name}: {error}") from error
+            raise BadMapping("mapping.field", field=name, said=error.remark) from error
 
     def _read(self, of: Target, rule: Rule) -> Read | None:
         if of.refers_to:
@@ -134,6 +134,10 @@ class Binding:
             return lambda text: _code(text, code.dictionary)
         reader = of.reader(rule, self._zone)
         return None if reader is str else reader
+
+
+def _cannot_be(of: Target, given: Any, said: Remark) -> BadMapping:
+    return BadMapping("mapping.cannot-be", field=of.name, text=str(given), said=said)
 
 
 def _holds_references(value: Any) -> bool:

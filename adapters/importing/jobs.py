@@ -23,7 +23,7 @@ from adapters.importing.running import Import, OnDuplicate
 from adapters.importing.sources import FOUND_OUT, Choices, Source
 from adapters.importing.worker import Task
 from adapters.mapper import Mapper
-from adapters.remarks import of_system
+from adapters.remarks import Remark, of_system
 from adapters.seeds import LOCAL
 from adapters.texts import LANGUAGES
 from commands.application import Application
@@ -79,8 +79,8 @@ def prepare(job: Job, zone: ZoneInfo) -> PreparedJob:
     creating(job.kind)
     given = mapping.load(job.mapping) if isinstance(job.mapping, Path) else job.mapping
     if given is not None and given.kind != job.kind:
-        called = job.mapping if isinstance(job.mapping, Path) else "the mapping"
-        raise BadMapping(f"{called} is for {given.kind}, not for {job.kind}")
+        called = str(job.mapping) if isinstance(job.mapping, Path) else Remark("mapping.it")
+        raise BadMapping("mapping.other-kind", path=called, one=given.kind, other=job.kind)
     said = FOUND_OUT if given is None else given.choices
     file = source(job.path, job.choices.over(said))
     chosen = given or mapping.by_name(job.kind, file.header)

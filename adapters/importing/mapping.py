@@ -10,17 +10,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from adapters.importing.faults import Inconsistent, faults
 from adapters.importing.sources import Choices, UnreadableFile
+from adapters.remarks import Remarkable, Saying, of_system
 
 
-class BadMapping(Exception):
+class BadMapping(Remarkable):
     """The mapping is wrong, by itself or for this file; the message says where."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What was probably meant, to be added to what is wrong."""
-    close = get_close_matches(name, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """What was probably meant."""
+    return next(iter(get_close_matches(name, known, 1)), None)
 
 
 class _Part(BaseModel):
@@ -72,7 +73,7 @@ class Rule(_Part):
     def _one_source(self) -> Self:
         sources = (self.column, self.template, self.constant, self.made)
         if sum(source is not None for source in sources) != 1:
-            raise ValueError("needs exactly one of column, template, constant and made")
+            raise Inconsistent("mapping.one-of")
         return self
 
 
@@ -145,7 +146,7 @@ class Suspicion(Conditional):
     @model_validator(mode="after")
     def _compares_two(self) -> Self:
         if (self.earlier is None) != (self.than is None):
-            raise ValueError("earlier goes with than")
+            raise Inconsistent("mapping.earlier")
         return self
 
 
@@ -187,19 +188,17 @@ class Mapping(Conditional):
         try:
             _ = self.choices
         except UnreadableFile as error:
-            raise ValueError(str(error)) from None
+            raise Inconsistent(error.remark.key, **error.remark.values) from None
         return self
 
     @model_validator(mode="after")
     def _enters_or_tells_more(self) -> Self:
         if (self.record is None) == (self.fields is None):
-            raise ValueError(
-                "needs either fields, to enter records, or record, to tell more of them"
-            )
+            raise Inconsistent("mapping.fields-or-record")
         if self.record is not None and (self.external is not None or not self.then):
-            raise ValueError("record goes with then, and with no external")
+            raise Inconsistent("mapping.record")
         if self.in_order and self.record is None:
-            raise ValueError("in_order goes with record: it is for histories")
+            raise Inconsistent("mapping.in-order")
         return self
 
 
@@ -208,30 +207,23 @@ def load(path: Path) -> Mapping:
     try:
         return parsed(path.read_bytes(), str(path))
     except OSError as error:
-        raise BadMapping(f"{path} cannot be read: {error.strerror}") from error
+        raise BadMapping("file.unreadable", path=str(path), said=of_system(error)) from error
 
 
-def parsed(text: bytes, called: str) -> Mapping:
+def parsed(text: bytes, called: Saying) -> Mapping:
     """The mapping that a TOML text holds, or a JSON text of the same shape. Raises BadMapping."""
     try:
         if text.lstrip().startswith(b"{"):  # No TOML begins so.
             return Mapping.model_validate_json(text)
         return Mapping.model_validate(tomllib.loads(text.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
-        raise BadMapping(f"{called} is not UTF-8") from error
+        raise BadMapping("mapping.not-utf", path=called) from error
     except RecursionError as error:
-        raise BadMapping(f"{called} is nested too deeply") from error
+        raise BadMapping("mapping.nested", path=called) from error
     except ValidationError as error:
-        raise BadMapping(f"{called}: {_said(error)}") from error
+        raise BadMapping("mapping.wrong", path=called, said=faults(error)) from error
     except ValueError as error:  # Not only TOMLDecodeError: a number may have too many digits.
-        raise BadMapping(f"{called} is not valid TOML: {error}") from error
-
-
-def _said(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, e['loc'])) or 'the mapping'}: {e['msg'].removeprefix('Value error, ')}"
-        for e in error.errors()
-    )
+        raise BadMapping("mapping.no-toml", path=called, said=str(error)) from error
 
 
 REPORTED = ("line", "reason")

@@ -7,15 +7,16 @@ from adapters.importing.encodings import Encoding, encoding_of
 from adapters.importing.reading import CsvFile
 from adapters.importing.sources import Choices, Source, UnreadableFile
 from adapters.importing.workbooks import MARK, Workbook
+from adapters.remarks import Remark, of_system
 
 _OTHERS = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a workbook of the old form (.xls) or with a password"),
-    (b"%PDF", "a PDF"),
-    (b"\x1f\x8b", "compressed (gzip)"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old-workbook"),
+    (b"%PDF", "pdf"),
+    (b"\x1f\x8b", "gzip"),
+    (b"7z\xbc\xaf\x27\x1c", "seven-zip"),
+    (b"Rar!", "rar"),
+    (b"\x89PNG", "picture"),
+    (b"\xff\xd8\xff", "picture"),
 )
 
 
@@ -28,12 +29,13 @@ def source(path: Path, choices: Choices) -> Source:
             return Workbook(path, choices.sheet, choices.delimiter)
         for mark, name in _OTHERS:
             if head.startswith(mark):
-                raise UnreadableFile(f"{path} is {name}; save it as .xlsx or as CSV")
+                form = Remark(f"file.{name}")
+                raise UnreadableFile("file.other-form", path=str(path), form=form)
         encoding = encoding_of(path, choices.encoding)
         if _holds_cards(path, encoding):
             return CardFile(path, encoding, choices.delimiter)
     except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from error
+        raise UnreadableFile("file.unreadable", path=str(path), said=of_system(error)) from error
     return CsvFile(path, choices.delimiter, encoding)
 
 

@@ -106,12 +106,12 @@ def _plans(
     plans: dict[str, Plan] = {}
     for also in mapping.also:
         if also.called in plans:
-            raise BadMapping(f"also: two parts are called {also.called!r}: give one a name")
+            raise BadMapping("mapping.two-parts", part=also.called)
         try:
             own, known = also.alone(mapping.exported), _kinds(plans)
             plans[also.called] = Plan(own, header, zone, finding, known)
         except BadMapping as error:
-            raise BadMapping(f"also {also.called}: {error}") from error
+            raise BadMapping("mapping.also", part=also.called, said=error.remark) from error
     return plans
 
 

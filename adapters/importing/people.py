@@ -12,6 +12,8 @@ from adapters.importing.headings import Meaning
 from adapters.importing.mapping import External, Mapping, Rule
 from adapters.importing.sources import Choices
 from adapters.importing.suggesting import Suggestion
+from adapters.remarks import Remark
+from aggregates.contact import Contact
 
 KIND = "contacts"
 FIELDS = {
@@ -40,7 +42,7 @@ def of_cards(
     with_custom: bool = False,
 ) -> Suggestion:
     """The mapping for contacts, from the header of vCards and some rows of as many cells."""
-    columns = columns_of(header, rows)
+    columns = columns_of(Contact.KIND, header, rows)
     for column in columns:
         column.is_needless = True  # Nobody has to say what is left out here.
         _fill(column, asking.system, with_custom)
@@ -60,14 +62,14 @@ def _fill(column: Column, system: str | None, with_custom: bool) -> None:
     name = column.cells.name
     rule = DATED if name == "birthday" else Rule(column=name, trim=True)
     if name == "uid" and system is None:
-        column.verdict = Verdict(None, note="an external id, where --system names the system")
+        column.verdict = Verdict(None, note=Remark("suggestion.uid"))
     elif name in FIELDS:
         how = CUSTOMER if name == "company" else {}
         column.meanings = [Meaning(FIELDS[name], "card", 0)]
         column.verdict = Verdict(rule.model_copy(update=how))
     elif name in IN_NAME:
-        column.verdict = Verdict(None, note="part of the name")
+        column.verdict = Verdict(None, note=Remark("suggestion.in-name"))
     elif with_custom:
         column.meanings, column.verdict = [Meaning(f"custom.{name}", "custom", 11)], Verdict(rule)
     elif column.cells.texts:
-        column.verdict = Verdict(None, note="no field of a contact; --custom keeps it")
+        column.verdict = Verdict(None, note=Remark("suggestion.no-field"))

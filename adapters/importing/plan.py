@@ -36,6 +36,8 @@ from commands.requests import Request, relaxed
 
 M = TypeVar("M", bound=BaseModel)
 OCCURRED_AT = "occurred_at"
+NO_KIND = "mapping.no-kind"
+"""What is said of a kind of rows that cannot be imported."""
 Kinds = dict[str, str]
 """Names of records that parts of a row make → the kind of each."""
 
@@ -200,7 +202,7 @@ def creating(kind: str) -> type[Command[Any]]:
     """The command by which records of a kind are entered. Raises BadMapping."""
     kinds = {c.AGGREGATE.PLURAL: c for c in COMMANDS.values() if c.CREATES and not c.IMPORT_ONLY}
     if kind not in kinds:
-        raise BadMapping(f"{kind!r} cannot be imported; these can: {', '.join(sorted(kinds))}")
+        raise BadMapping(NO_KIND, text=kind, known=tuple(sorted(kinds)))
     return kinds[kind]
 
 

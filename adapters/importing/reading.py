@@ -17,7 +17,7 @@ from adapters.importing.sources import (
     require_header,
     width_problem,
 )
-from adapters.remarks import Remark
+from adapters.remarks import Remark, of_system
 
 LONGEST_CELL = 1_000_000
 """Characters; far more than any field takes. A longer cell is a quote that was never closed."""
@@ -53,7 +53,9 @@ class CsvFile:
             self.delimiter = delimiter or (hint[1] if hint else delimiter_of(sample))
             self.header = self._header()
         except OSError as error:
-            raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from error
+            raise UnreadableFile(
+                "file.unreadable", path=str(path), said=of_system(error)
+            ) from error
 
     def __iter__(self) -> Iterator[Line]:
         with self._opened() as file:
@@ -92,9 +94,9 @@ class CsvFile:
         with self._opened() as file:
             first = next(self._lines(file), None)
         if first is None:
-            raise UnreadableFile(f"{self.path} is empty: its first line should name the columns")
+            raise UnreadableFile("file.empty", path=str(self.path))
         if first.problem is not None:
-            raise UnreadableFile(f"{self.path}: the line of column names {first.problem}")
+            raise UnreadableFile("file.header", path=str(self.path), said=first.problem)
         return require_header(self.path, first.cells)
 
     def _checked(self, line: Line) -> Line:

@@ -12,6 +12,7 @@ import psycopg
 from adapters.importing.mapping import Mapping
 from adapters.importing.report import OUTCOMES, Report
 from adapters.importing.reverting import lock_of
+from adapters.remarks import Remarkable
 from aggregates.base import derived
 from aggregates.errors import NotFound
 from aggregates.importing import Import
@@ -28,11 +29,11 @@ LOOK_SECONDS = 1.0
 """How often a running import looks whether it is to be reverted."""
 
 
-class BeingReverted(Exception):
+class BeingReverted(Remarkable):
     """The import is being reverted: nothing more is entered by it."""
 
     def __init__(self, id: UUID) -> None:
-        super().__init__(f"import {id} is being reverted; run it again once that is done")
+        super().__init__("revert.being", id=str(id))
 
 
 class Recorded:

@@ -76,12 +76,12 @@ def _referring(kind: str, by: str, rule: Rule, system: str | None) -> Callable[[
     if by == "external":
         of = rule.system or system
         if of is None:
-            raise BadMapping('by = "external" needs a system')
+            raise BadMapping("mapping.needs-system")
         return lambda text: external(kind, of, text)
     known = BY | SHARED
     if (kind, by) not in known:
         ways = [way for k, way in known if k == kind]
-        raise BadMapping(f"a {kind.lower()} is found by {', '.join([*ways, 'external', 'id'])}")
+        raise BadMapping("mapping.found-by", kind=kind, ways=(*ways, "external", "id"))
     scope, form = known[kind, by]
     return lambda text: Reference(kind, scope, form(text), text)
 

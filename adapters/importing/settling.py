@@ -6,6 +6,7 @@ from decimal import Decimal
 from adapters.importing.detecting import Notations
 from adapters.importing.mapping import BadMapping, Rule
 from adapters.importing.targets import Target
+from adapters.remarks import Either, Remark
 from aggregates.values import Money
 
 
@@ -31,12 +32,12 @@ def _with_format(rule: Rule, column: str, finding: Notations) -> Rule:
     if found is None or (found.format is None and not found.readings):
         return rule
     if found.order is None:
-        why = f"nothing decides whether {found.example} begins with the day or the month"
+        why = Remark("mapping.day-or-month", example=found.example)
         if found.contradicting:
             one, other = found.contradicting
-            why = f"of {one} and {other} one begins with the day and one with the month"
-        how = " or ".join(f'format = "{reading}"' for reading in found.readings)
-        raise BadMapping(f"column {column!r}: {why}; say {how} in the mapping")
+            why = Remark("mapping.day-and-month", one=one, other=other)
+        how = Either(f'format = "{reading}"' for reading in found.readings)
+        raise BadMapping("mapping.undecided", column=column, said=why, how=how)
     return rule.model_copy(update={"format": found.format})
 
 
@@ -44,16 +45,13 @@ def _with_decimal(rule: Rule, column: str, finding: Notations) -> Rule:
     found = finding.numbers(column)
     if found is None or found.is_plain:
         return rule
-    how = 'say decimal = "." or decimal = "," in the mapping'
+    how = Either(('decimal = "."', 'decimal = ","'))
     if found.is_undecided:
         plain = found.example.replace(",", ".")
-        raise BadMapping(
-            f"column {column!r}: nothing decides whether {found.example} is {plain} or "
-            f"{plain.replace('.', '')}; {how}"
-        )
+        either = Either((plain, plain.replace(".", "")))
+        why = Remark("mapping.thousand", example=found.example, readings=either)
+        raise BadMapping("mapping.undecided", column=column, said=why, how=how)
     if found.contradicting is not None:
-        raise BadMapping(
-            f"column {column!r}: {found.example} and {found.contradicting} are written "
-            f"differently; {how}"
-        )
+        why = Remark("mapping.differently", one=found.example, other=found.contradicting)
+        raise BadMapping("mapping.undecided", column=column, said=why, how=how)
     return rule.model_copy(update={"decimal": found.mark or "."})

@@ -6,10 +6,10 @@ from os import fstat
 from pathlib import Path
 from typing import Literal, Protocol, TextIO
 
-from adapters.remarks import Remark
+from adapters.remarks import Remark, Remarkable, Saying
 
 
-class UnreadableFile(Exception):
+class UnreadableFile(Remarkable):
     """The file as a whole cannot be read; the message says why and what to do."""
 
 
@@ -37,7 +37,7 @@ class Choices:
         """Raises UnreadableFile where the delimiter cannot be one."""
         given = self.delimiter
         if given is not None and (len(given) != 1 or given in '"\r\n\0'):
-            raise UnreadableFile("the delimiter must be one character, such as , or ; or a tab")
+            raise UnreadableFile("file.delimiter")
 
     def over(self, other: "Choices") -> "Choices":
         """These, and where they say nothing, the others."""
@@ -65,22 +65,23 @@ class Form:
     sheet: str | None = None
     sheets: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+    @property
+    def said(self) -> Remark:
         if self.sheet is not None:
-            others = ", ".join(name for name in self.sheets if name != self.sheet)
-            return f'{self.kind}, sheet "{self.sheet}"' + (f" (also: {others})" if others else "")
-        separated = "" if self.delimiter is None else f", separated by {spoken(self.delimiter)}"
-        return f"{self.kind} in {self.encoding_name}{separated}"
+            others = tuple(name for name in self.sheets if name != self.sheet)
+            return Remark("file.workbook", sheet=self.sheet, others=others or None)
+        between = None if self.delimiter is None else spoken(self.delimiter)
+        return Remark("file.text", kind_of=self.kind, encoding=self.encoding_name, between=between)
 
     @property
     def is_utf8(self) -> bool:
         return self.encoding == "utf-8-sig"
 
 
-def spoken(delimiter: str) -> str:
+def spoken(delimiter: str) -> Saying:
     """A delimiter as one says it."""
     if delimiter == "\t":
-        return "tabs"
+        return Remark("file.tabs")
     return f'"{delimiter}"' if delimiter.isprintable() else repr(delimiter)
 
 
@@ -131,5 +132,5 @@ def require_header(path: Path, names: list[str]) -> list[str]:
     named = [name for name in names if name]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
-        raise UnreadableFile(f"{path} has several columns called {', '.join(twice)}")
+        raise UnreadableFile("file.twice", path=str(path), names=tuple(twice))
     return names

@@ -71,7 +71,7 @@ class BoundStep:
         """Raises BadMapping."""
         self.command = _command(f"{plural}/{step.command}")
         if self.command.CREATES:
-            raise BadMapping(f"then: {step.command} begins a record; a step changes one")
+            raise BadMapping("mapping.begins", verb=step.command)
         self._fillers = binding.fillers(self.command, step.fields)
         self._occurred_at = moment(binding, step.occurred_at)
         self._condition = Condition(step, binding.columns)
@@ -95,5 +95,5 @@ def moment(binding: Binding, rule: Rule | None) -> Filler | None:
 
 def _command(name: str) -> type[Command[Any]]:
     if name not in COMMANDS:
-        raise BadMapping(f"there is no command {name}")
+        raise BadMapping("mapping.no-command", name=name)
     return COMMANDS[name]

@@ -17,6 +17,7 @@ from adapters.importing.plan import creating, may_lack
 from adapters.importing.sources import FOUND_OUT, Choices, Source
 from adapters.importing.steps import MOMENT
 from adapters.importing.targets import target
+from adapters.remarks import Field, Remark
 from adapters.texts import Texts
 
 MOST_ROWS = 2_000
@@ -38,16 +39,24 @@ class Suggestion:
     """Further commands that it needs, once a person has said what is missing in them."""
 
     @property
-    def to_decide(self) -> list[str]:
+    def to_decide(self) -> list[Remark]:
         """What a person has to say; where it is nothing, every column is certain."""
-        open = [f"{shown(c.cells.name)}: {c.to_decide}" for c in self.columns if c.to_decide]
-        needed = (f"no column fills {name}" for name in self.impossible)
+        open = [_of_column(c, c.to_decide) for c in self.columns if c.to_decide]
+        needed = (Remark("decide.unfilled", fields=(self.field(n),)) for n in self.impossible)
         return [*open, *needed, *self._without_field()]
 
-    def _without_field(self) -> Iterator[str]:
+    def field(self, name: str) -> Field:
+        """A field that columns may fill."""
+        return Field(creating(self.mapping.kind).AGGREGATE.KIND, name)
+
+    def _without_field(self) -> Iterator[Remark]:
         without = [column.cells.name for column in self.columns if column.is_unknown]
         if without:
-            yield f"no field was found for {listed(without)}"
+            yield Remark("decide.no-field", texts=listed(without))
+
+
+def _of_column(column: Column, said: Remark) -> Remark:
+    return Remark("decide.column", column=shown(column.cells.name), said=said)
 
 
 def is_plain(kind: str, header: Sequence[str]) -> bool:
@@ -83,7 +92,7 @@ def suggest(
     """
     command = creating(kind)
     headings = Headings(command, texts)
-    columns = columns_of(header, rows)
+    columns = columns_of(command.AGGREGATE.KIND, header, rows)
     Assigning(command, headings, columns, asking).assign(with_custom)
     certain, to_name = closing(columns, asking) if kind == KIND else ([], [])
     rules = {c.field: c.verdict.rule for c in columns if c.field and c.verdict.rule}

@@ -100,8 +100,9 @@ def target(command: type[BaseModel], name: str) -> Target:
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return _custom(command, path, depth, model)
         if part not in model.model_fields:
-            known, meant = ", ".join(model.model_fields), nearest(part, model.model_fields)
-            raise BadMapping(f"{_called(command)} has no field {name!r}{meant}; there are: {known}")
+            known, meant = tuple(model.model_fields), nearest(part, model.model_fields)
+            said = {"of": _called(command), "field": name, "meant": meant}
+            raise BadMapping("mapping.no-field", **said, known=known)
         annotation = model.model_fields[part].rebuild_annotation()
         model = _model_in(annotation) or annotation
     return Target(path, annotation)
@@ -110,7 +111,7 @@ def target(command: type[BaseModel], name: str) -> Target:
 def _custom(command: type[BaseModel], path: tuple[str, ...], depth: int, found: Any) -> Target:
     """A custom field, the only other thing that has parts."""
     if depth != len(path) - 1 or dict not in _types(found):
-        raise BadMapping(f"{_called(command)}: {'.'.join(path[:depth])} has no parts")
+        raise BadMapping("mapping.no-parts", of=_called(command), field=".".join(path[:depth]))
     return Target(path, Any)
 
 

@@ -52,11 +52,9 @@ class Columns:
         try:
             return self._header.index(name)
         except ValueError:
-            more = ", …" if len(self._header) > MOST_NAMED else ""
-            known, meant = ", ".join(self._header[:MOST_NAMED]), nearest(name, self._header)
-            raise BadMapping(
-                f"the file has no column {name!r}{meant}; it has: {known}{more}"
-            ) from None
+            more = ("…",) if len(self._header) > MOST_NAMED else ()
+            known, meant = (*self._header[:MOST_NAMED], *more), nearest(name, self._header)
+            raise BadMapping("mapping.no-column", column=name, meant=meant, known=known) from None
 
     def text(self, rule: Rule) -> Text:
         """How a row's text is taken by this rule. Not for constants."""
@@ -86,5 +84,5 @@ class Columns:
         if name is None:
             return str
         if name not in FILTERS:
-            raise BadMapping(f"there is no filter {name!r}; there are: {', '.join(FILTERS)}")
+            raise BadMapping("mapping.no-filter", name=name, known=tuple(FILTERS))
         return FILTERS[name]

@@ -4,6 +4,7 @@ from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 from adapters.importing.sources import UnreadableFile
+from adapters.remarks import Remark
 
 LARGEST = {"xl/sharedStrings.xml": 1 << 30, "xl/styles.xml": 1 << 28}
 """Bytes, unpacked, of what is kept in memory whole: more is no workbook but a trap."""
@@ -24,7 +25,7 @@ def require_no_trap(path: Path, archive: ZipFile) -> None:
         if most is None and part.filename.startswith(_WHOLE):
             most = _LARGEST_OTHER
         if most is not None and part.file_size > most:
-            raise UnreadableFile(f"{path} has more texts than fit into memory; save it as CSV")
+            raise UnreadableFile("file.too-many-texts", path=str(path))
         if part.filename.startswith(_SHEETS) or part.filename in LARGEST:
             _require_rows(path, archive, part)
 
@@ -40,4 +41,5 @@ def _require_rows(path: Path, archive: ZipFile, part: ZipInfo) -> None:
             row = 0 if b"row" in step else row + 1
             is_too_good = text > LONGEST_TEXT or (is_sheet and row > LONGEST_ROW)
     if is_too_good:
-        raise UnreadableFile(f"{path} is no sound workbook: {part.filename} has endless texts")
+        said = Remark("file.endless", part=part.filename)
+        raise UnreadableFile("file.unsound", path=str(path), said=said)

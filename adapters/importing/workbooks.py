@@ -16,7 +16,7 @@ from openpyxl.utils.escape import unescape
 from adapters.importing.dialects import DEFAULT
 from adapters.importing.sources import Form, Line, UnreadableFile, require_header, width_problem
 from adapters.importing.traps import require_no_trap
-from adapters.remarks import Remark
+from adapters.remarks import Remark, of_system
 
 MARK = b"PK\x03\x04"
 
@@ -33,13 +33,13 @@ class Workbook:
         with self._opened() as book:
             self.sheets = tuple(one.title for one in book.worksheets)
         if not self.sheets:
-            raise UnreadableFile(f"{path} has no sheet with rows")
+            raise UnreadableFile("file.no-sheets", path=str(path))
         if sheet is not None and sheet not in self.sheets:
-            raise UnreadableFile(f"{path} has no sheet {sheet!r}; it has: {', '.join(self.sheets)}")
+            raise UnreadableFile("file.no-sheet", path=str(path), sheet=sheet, known=self.sheets)
         self.sheet = sheet or self.sheets[0]
         first = next(self._rows(), None)
         if first is None:
-            raise UnreadableFile(f"the sheet {self.sheet!r} of {path} is empty")
+            raise UnreadableFile("file.empty-sheet", path=str(path), sheet=self.sheet)
         self._header_row, self._row = first.number, 0
         self.header = require_header(path, first.cells)
 
@@ -92,9 +92,11 @@ class Workbook:
         except (UnreadableFile, GeneratorExit):
             raise
         except OSError as error:
-            raise UnreadableFile(f"{self.path} cannot be read: {error}") from error
+            said = of_system(error)
+            raise UnreadableFile("file.unreadable", path=str(self.path), said=said) from error
         except Exception as error:  # The library raises whatever the broken part led to.
-            raise UnreadableFile(f"{self.path} is no sound workbook: {error}") from error
+            said = str(error)
+            raise UnreadableFile("file.unsound", path=str(self.path), said=said) from error
 
 
 def _require_workbook(path: Path) -> None:
@@ -102,10 +104,10 @@ def _require_workbook(path: Path) -> None:
         with ZipFile(path) as archive:
             names = archive.namelist()
             if "[Content_Types].xml" not in names or not any(n.startswith("xl/") for n in names):
-                raise UnreadableFile(f"{path} is a ZIP archive and no workbook (.xlsx)")
+                raise UnreadableFile("file.archive", path=str(path))
             require_no_trap(path, archive)
     except (BadZipFile, OSError, EOFError, ZlibError, RuntimeError, NotImplementedError) as error:
-        raise UnreadableFile(f"{path} is no sound workbook: {error}") from error
+        raise UnreadableFile("file.unsound", path=str(path), said=str(error)) from error
 
 
 def _wrong(row: Iterable[Any]) -> Remark | None:

@@ -67,7 +67,8 @@ class Run:
             with folder() as place:
                 self._import(place)
         except (BadMapping, UnreadableFile) as error:
-            self._end("failed", problem=str(error).replace(str(place / "file"), "the file"))
+            said = error.remark.replacing(str(place / "file"), Remark("file.it"))
+            self._end("failed", problem=said)
         except BeingReverted:
             self._told |= {"rows_per_second": None, "seconds_left": None}
             self._end("stopped")
@@ -97,7 +98,7 @@ class Run:
         asked = Asked.model_validate_json(self._sealing.open(row.subject, row.id, row.asked))
         content = of.contents.chunks.find(row.content_id)
         if content is None:
-            raise UnreadableFile("the file is gone")
+            raise UnreadableFile("upload.gone")
         with path.open("wb") as file:
             for data in of.contents.read(content):
                 file.write(data)
