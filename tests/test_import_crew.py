@@ -57,7 +57,7 @@ customer_id = { made = "customers" }
 """
 HEADER = ["code", "name", "industry", "parent", "contact", "phone", "since"]
 ROWS = 3_000
-ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|KH-\d{4}-\d{6}")
 WRITING = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'backstory writer'
@@ -125,7 +125,7 @@ def content(backstory: Backstory) -> Counter[tuple[Any, ...]]:
 
 
 def refusals(file: Path) -> list[tuple[str, str]]:
-    """Line and reason, without the ids that are new in each log."""
+    """Line and reason, without the ids and numbers that are new in each log."""
     refused = read_csv(file.with_name(file.name + ".refused.csv"))
     return [(row["line"], ID.sub("…", row["reason"])) for row in refused]
 
