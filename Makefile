@@ -23,7 +23,7 @@ serve: setup ## Start Backstory on 127.0.0.1:8000 with its own Postgres
 	$(BIN)/backstory serve
 
 test: setup ## Run every test, several at once (ARGS="-n 0": one after the other)
-	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## Check format, lint, types, imports and documentation
 	$(BIN)/ruff format --check .
