@@ -108,7 +108,7 @@ def running(database_url: str, *, auth: str = "off", **settings: Any) -> Iterato
             while not server.started and time.monotonic() < deadline:
                 time.sleep(0.01)
             host, port = listening.getsockname()
-            with httpx.Client(base_url=f"http://{host}:{port}", timeout=30) as client:
+            with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
                 yield Service(client, backstory)
         finally:
             server.should_exit = True

@@ -84,7 +84,7 @@ def failures(operation: Any, mode: GenerationMode, examples: int, known: dict[st
     def call(case: Any) -> None:
         if mode is GenerationMode.POSITIVE:
             _reach(case, known, seen.total())
-        response = case.call(timeout=20)
+        response = case.call(timeout=60)
         seen[response.status_code] += 1
         is_text_only = mode is GenerationMode.NEGATIVE and not operation.body
         case.validate_response(response, checks=OF_TEXTS if is_text_only else CHECKS)
