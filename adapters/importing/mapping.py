@@ -179,6 +179,16 @@ class Mapping(Conditional):
     suspicious: list[Suspicion] = []
 
     @property
+    def columns(self) -> dict[str, str]:
+        """Field → the column that fills it; fields of other records with those's names before."""
+        own = {"record": self.record, "occurred_at": self.occurred_at, **(self.fields or {})}
+        external = {} if self.external is None else {"external.id": self.external.id}
+        parts = {f"{a.called}.{n}": rule for a in self.also for n, rule in a.fields.items()}
+        steps = {n: rule for step in self.then for n, rule in step.fields.items()}
+        rules = {**steps, **parts, **external, "on_behalf_of": self.on_behalf_of, **own}
+        return {n: rule.column for n, rule in rules.items() if rule and rule.column}
+
+    @property
     def choices(self) -> Choices:
         """What it says of the file."""
         return Choices(self.encoding, self.delimiter, self.sheet)

@@ -59,6 +59,7 @@ class Plan:
         """``parts``: records of the same row that are made before, and the kind of each."""
         self.command = creating(mapping.kind)
         self.kind = self.command.AGGREGATE
+        self.columns = mapping.columns
         self._external = mapping.external
         system = None if mapping.external is None else mapping.external.system
         binding = Binding(Columns(header, mapping.exported), zone, system, finding, parts)

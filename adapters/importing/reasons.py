@@ -22,8 +22,8 @@ class Reasons:
         return Remark(PROBLEM + error.code, **error.details)
 
     def field(self, name: str) -> Field:
-        """A field of the plan's kind, or where the name begins with a part's, of that part's."""
-        return Field(self._plan.kind.KIND, name)
+        """A field of the plan's records, or ``part.field`` of what else a row speaks of."""
+        return Field(self._plan.kind.KIND, name, self._plan.columns.get(name))
 
     def _wrong(self, error: FieldError) -> Remark:
         said = Remark(error.message, **error.values)

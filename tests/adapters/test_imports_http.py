@@ -197,7 +197,7 @@ def test_a_dry_run_gives_the_verdicts_and_stores_nothing(service: Service) -> No
     assert "预演99号有限公司" in refused.text
     told = {language: reason(service, location, language) for language in ("zh-CN", "en")}
     assert told == {
-        "zh-CN": "联系人电话（primary_contact.phone）：不是有效的电话号码",
+        "zh-CN": "联系人电话（primary_contact.phone，列“电话”）：不是有效的电话号码",
         "en": "primary_contact.phone: is not a valid phone number",
     }
     assert told["en"] in refused.text, "the file is for whoever posted it"
