@@ -57,6 +57,14 @@ class Wall:
             assert time.monotonic() < deadline, "the server goes on with what was killed"
             time.sleep(0.02)
 
+    def end(self, process: Popen[str], number: int) -> tuple[str, str]:
+        """Send a process a signal when it has come to the wall, and open that; what it said."""
+        self._stuck_of(process)
+        process.send_signal(number)
+        time.sleep(0.2)  # So that it hears of it first; it ends as well where it does not.
+        self._connection.execute("SELECT pg_advisory_unlock_all()")
+        return process.communicate(timeout=SECONDS)
+
     def _stuck_of(self, process: Popen[Any]) -> list[int]:
         deadline = time.monotonic() + SECONDS
         while not (found := self._connection.execute(_STUCK, (_LOCK,)).fetchall()):

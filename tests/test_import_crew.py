@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -186,6 +187,36 @@ def test_workers_end_with_who_began_them_and_the_log_is_as_unbroken(
         imported(broken, "customers", file, file.parent / "m.toml", workers=2)
         imported(unbroken, "customers", file, file.parent / "m.toml")
         assert content(broken) == content(unbroken)
+
+
+def test_sigterm_ends_an_import_and_its_workers_in_good_order(
+    database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "m.toml").write_text(MAPPING, encoding="utf-8")
+    file = write_csv(tmp_path / "customers.csv", [HEADER, *map(customer, range(700))])
+    arguments = ["import", "customers", str(file), "--mapping", str(tmp_path / "m.toml")]
+    environment = {"BACKSTORY_DATABASE_URL": database_url, "BACKSTORY_SECRET": SECRET}
+    with opened(database_url) as backstory:
+        begun = last(backstory)
+    with (
+        wall(database_url, begun + 300) as end,
+        subprocess.Popen(
+            [sys.executable, "-m", "adapters.cli", *arguments, "--workers", "2"],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        _, said = end.end(process, signal.SIGTERM)
+    wait_for_nobody(database_url)
+    told = [line for line in said.splitlines() if " rows read, " not in line]
+    assert told == ["backstory: stopped by SIGTERM; run the same command again to go on"]
+    assert process.returncode == 128 + signal.SIGTERM
+    with opened(database_url) as backstory:
+        report = imported(backstory, "customers", file, tmp_path / "m.toml")
+        assert (sum(counts(report)), report.outcomes["refused"]) == (700, 0)
+        assert set(content(backstory).values()) == {1}
 
 
 def wait_for_nobody(url: str) -> None:

@@ -11,7 +11,8 @@ import typer
 from adapters.bootstrap import Backstory
 from adapters.cli.failures import REFUSED, Failure
 from adapters.cli.opening import Data, opened, settings
-from adapters.cli.serve import address, listen, run, stop_on_sigterm
+from adapters.cli.serve import address, listen, run
+from adapters.cli.signals import goes_on_later, stop_on_sigterm
 from adapters.demo.diary import Setting
 from adapters.demo.showing import tour
 from adapters.demo.teller import Telling
@@ -56,7 +57,7 @@ def demo(
     if serve:
         _serve(wanted, workers, settings(data, port=port))
         return
-    with opened(data) as backstory:
+    with goes_on_later(), opened(data) as backstory:
         setting = _tell(backstory, wanted, workers)
         print(tour(backstory, setting, _address(settings(data, port=port))))
         at = "" if port is None else f" --port {port}"

@@ -14,6 +14,7 @@ from adapters.cli.failures import REFUSED, UNAVAILABLE, Failure
 from adapters.cli.files import Delimiter, Encoding, Sheet, choices
 from adapters.cli.mappings import suggested
 from adapters.cli.opening import Data, opened, settings, where
+from adapters.cli.signals import goes_on_later
 from adapters.cli.speaking import Language, say, told
 from adapters.importing import reverting
 from adapters.importing.jobs import IMPORTER, Job, prepare, run
@@ -99,7 +100,7 @@ def import_file(
     say(prepared.detected.lines())
     if not dry_run:
         say([Remark("report.into", where=where(data))])
-    with opened(data) as backstory:
+    with goes_on_later(), opened(data) as backstory:
         report, refused = run(backstory, prepared, Progress(prepared.file))
     say(outcome(report, refused, dry_run=dry_run, most=LISTED))
     if report.refusals:
@@ -121,7 +122,7 @@ def _suggested(kind: str, path: Path, said: Choices, data: Path | None) -> Mappi
 
 def _take_back(data: Path | None, id: UUID) -> None:
     """Revert an import and say what came of it; whoever serves may have done it meanwhile."""
-    with opened(data, existing=True) as backstory, backstory.runner:
+    with goes_on_later(), opened(data, existing=True) as backstory, backstory.runner:
         backstory.application.dispatch(Request(RevertImport(), id), IMPORTER)
         came = reverting.revert(backstory, id)
         shown = () if came is None else came.kept_records[:LISTED]

@@ -1,18 +1,17 @@
 """``backstory serve``: the service, until it is told to stop."""
 
 import errno
-import signal
 import socket
 import time
 from contextlib import suppress
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from adapters.bootstrap import Backstory
 from adapters.cli.failures import UNAVAILABLE, Failure
 from adapters.cli.opening import Data, settings
+from adapters.cli.signals import stop_on_sigterm
 from adapters.settings import Role
 
 WATCH_SECONDS = 0.5
@@ -100,12 +99,3 @@ def project(backstory: Backstory) -> None:
         while (failure := backstory.runner.failure or backstory.policies.failure) is None:
             time.sleep(WATCH_SECONDS)
         raise Failure(f"projecting has stopped: {failure}", UNAVAILABLE)
-
-
-def stop_on_sigterm() -> None:
-    """Let SIGTERM unwind the process as Ctrl-C does, so that Postgres is shut down cleanly."""
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
