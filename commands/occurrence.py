@@ -33,8 +33,10 @@ class Occurrence:
             return
         if meta.occurred_at.tzinfo is None:
             raise Invalid(FieldError("meta.occurred_at", "without-offset"))
-        if not EARLIEST <= meta.occurred_at <= self._now() + AHEAD:
-            raise Invalid(FieldError("meta.occurred_at", "out-of-range"))
+        if meta.occurred_at < EARLIEST:
+            raise Invalid(FieldError("meta.occurred_at", "too-early", year=EARLIEST.year))
+        if meta.occurred_at > self._now() + AHEAD:
+            raise Invalid(FieldError("meta.occurred_at", "in-the-future"))
 
     def of(
         self, event: Event, version: int, aggregate: Aggregate, meta: Meta, *, offline: bool

@@ -455,6 +455,22 @@ def test_a_row_becomes_what_happened_when_it_happened(backstory: Backstory, tmp_
     assert {opened.envelope.origin, won.envelope.origin} == {"import"}
 
 
+def test_what_lies_ahead_or_far_back_is_refused_in_a_persons_words(
+    backstory: Backstory, tmp_path: Path
+) -> None:
+    report = deals(
+        backstory,
+        tmp_path,
+        ["1", "Open", "2199-01-01", "", "", ""],
+        ["2", "Won", "2017-03-01", "2199-01-01", "12.50", ""],
+        ["3", "Open", "1017-03-01", "", "", ""],
+    )
+    reasons = said(report)
+    assert reasons[2] == "occurred_at: must not be in the future"
+    assert reasons[3].endswith("but win: won_on: must not be in the future")
+    assert reasons[4] == "occurred_at: must not be before 1900"
+
+
 def test_a_record_that_came_into_being_on_another_day_is_not_as_the_row_says(
     backstory: Backstory, tmp_path: Path
 ) -> None:

@@ -65,6 +65,32 @@ def test_won_and_lost_have_a_day_each_or_share_one(tmp_path: Path) -> None:
     )
 
 
+def test_why_one_was_lost_is_what_a_column_says(database_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "o.csv"
+    found = of(
+        path,
+        ["商机名称", "阶段", "关闭时间", "丢单原因"],
+        ["a", "输单", "2026-03-01", "价格太高"],
+        ["b", "输单", "2026-03-02", "选择了竞争对手"],
+        ["c", "输单", "2026-03-03", ""],
+        ["d", "谈判", "", ""],
+    )
+    assert [one for one in found.to_decide if "customer_id" not in str(one)] == []
+    assert "Not imported" not in text(found)
+    with opened(database_url) as backstory:
+        report = imported(backstory, "opportunities", path, found.mapping)
+        assert counts(report) == (4, 0, 0, 0), report.refusals
+        why = {r.title: r.lost_reason for r in rows(backstory, "opportunities").values()}
+    assert why == {"a": "price", "b": "competitor", "c": "not_recorded", "d": None}
+
+
+def test_a_reason_that_nobody_knows_is_asked_about(tmp_path: Path) -> None:
+    header = ["商机名称", "阶段", "关闭时间", "Lost reason"]
+    found = of(tmp_path / "o.csv", header, ["a", "输单", "2026-03-01", "天晓得"])
+    said = "Lost reason: which code of “lost_reason” does “天晓得” stand for?"
+    assert any(str(one).startswith(said) for one in found.to_decide)
+
+
 def test_where_no_column_says_so_the_steps_stand_ready_to_be_completed(tmp_path: Path) -> None:
     found = of(
         tmp_path / "o.csv", ["商机名称", "阶段"], ["a", "赢单"], ["b", "输单"], ["c", "谈判"]

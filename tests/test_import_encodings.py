@@ -158,6 +158,40 @@ def test_what_comes_late_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         source(path, FOUND_OUT)
 
 
+@pytest.mark.parametrize("said", [None, "utf-8", "gb18030"])
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        ("utf-8", "gb18030", "UTF-8 down to line 21, GB18030 (GBK) from line 22 on"),
+        ("gb18030", "utf-8", "GB18030 (GBK) down to line 21, UTF-8 from line 22 on"),
+        ("utf-8-sig", "gb18030", "UTF-8 down to line 21, GB18030 (GBK) from line 22 on"),
+    ],
+)
+def test_a_file_of_two_halves_is_refused_with_the_line_at_which_they_meet(
+    tmp_path: Path, first: str, second: str, named: str, said: str | None
+) -> None:
+    lines = [f"上海云泽第{n}科技有限公司,李四,制造业\n" for n in range(40)]
+    halves = (["名称,联系人,行业\n", *lines[:20]], lines[20:])
+    content = b"".join("".join(h).encode(c) for h, c in zip(halves, (first, second), strict=True))
+    path = written(tmp_path, content)
+    with pytest.raises(UnreadableFile) as refusal:
+        read(path, Choices(said))
+    assert f"is in two encodings: {named}; it was put together of two files" in str(refusal.value)
+
+
+@pytest.mark.parametrize("many", [1, 30])
+def test_a_line_that_is_good_utf8_by_chance_makes_no_two_halves(tmp_path: Path, many: int) -> None:
+    rows = [["名称", "行业"], *([f"上海云泽第{n}科技有限公司", "制造业"] for n in range(many))]
+    path = written(tmp_path, text([*rows, ["a", "联通"]]).encode("gb18030"))
+    assert read(path)[-1] == ["a", "联通"]
+
+
+def test_a_fault_at_the_end_makes_no_two_halves(tmp_path: Path) -> None:
+    path = written(tmp_path, text(CHINESE * 9).encode() + b"x,\xc3\x28,,,\n")
+    with pytest.raises(UnreadableFile, match="is not UTF-8: at line 19, column 3, the byte c3"):
+        read(path)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
 def test_a_hint_of_the_delimiter_is_no_header(tmp_path: Path, encoding: str) -> None:
     path = written(tmp_path, "sep=;\r\n名称;a,b,c,d\r\n云泽;1,2\r\n宁川\r\n".encode(encoding))

@@ -1,5 +1,6 @@
 """Dates and numbers are read as their column says; where nothing decides, nobody guesses."""
 
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from adapters.importing.notations import dates, mark_of, numbers, plain
 from adapters.importing.opening import source
 from adapters.importing.plan import Plan
 from adapters.importing.sources import FOUND_OUT
+from adapters.importing.targets import instant
 from adapters.remarks import Remark
 from aggregates.errors import Invalid
 from tests.importing import write_csv
@@ -107,6 +109,15 @@ def test_what_decides_may_come_late_and_what_contradicts_it_is_refused(
         (["-1.234,50", "+7,5"], ["-1234.50", "7.5"]),
         (["¥1,234.00", "￥5.50", "6元"], ["1234.00", "5.50", "6"]),
         (["CNY 12.50", "¥1,000.00"], ["12.50", "1000.00"]),
+        (["12.5万元", "¥1,200.50", "3.2亿"], ["125000", "1200.50", "320000000"]),
+        (["1.234万", "0.0001亿", "1,234万元"], ["12340", "10000", "12340000"]),
+        (["12,5万元", "1.234,5 萬"], ["125000", "12345000"]),
+        (
+            ["3百万", "2千万", "1.5万亿", "-3 万"],
+            ["3000000", "20000000", "1500000000000", "-30000"],
+        ),
+        (["1.2k", "1.25K", "人民币8千元"], ["1200", "1250", "8000"]),
+        (["CNY 12.5万", "¥1,000.00"], ["125000", "1000.00"]),
     ],
 )
 def test_numbers_are_read_where_the_column_decides(
@@ -138,6 +149,61 @@ def test_thousands_or_decimals_is_never_guessed(
 def test_numbers_that_contradict_each_other_are_no_decision(tmp_path: Path) -> None:
     with pytest.raises(BadMapping, match="are written differently"):
         filled(tmp_path, ["1,5", "1.5"], "annual_revenue", currency="CNY")
+
+
+@pytest.mark.parametrize("cell", ["12.5万", "3.2亿元"])
+def test_an_amount_is_not_multiplied_twice(tmp_path: Path, cell: str) -> None:
+    rule = {"currency": "CNY", "times": 10_000}
+    [refused, read] = filled(tmp_path, [cell, "12.5"], "annual_revenue", **rule)
+    assert "leave that out of the cells, or times = 10000 out of the mapping" in refused
+    assert read == {"amount": "125000", "currency": "CNY"}
+
+
+@pytest.mark.parametrize(
+    "cell", ["1.2M", "约3万", "3万左右", "12万3千", "几百万", "万", "3.2亿美元"]
+)
+def test_an_amount_that_may_be_another_is_refused(tmp_path: Path, cell: str) -> None:
+    [_, _, refused] = filled(tmp_path, ["1", "2", cell], "annual_revenue", currency="CNY")
+    try:
+        amount = Decimal(refused["amount"])
+    except (TypeError, InvalidOperation):
+        return
+    raise AssertionError(f"{cell} was read as {amount}")
+
+
+def test_an_amount_in_units_says_its_currency_too(tmp_path: Path) -> None:
+    [said] = filled(tmp_path, ["12.5万 USD"], "annual_revenue")
+    assert said == {"amount": "125000", "currency": "USD"}
+    [unsaid] = filled(tmp_path, ["12.5万"], "annual_revenue")
+    assert "is no amount with a currency" in unsaid
+
+
+MIXED = ["2024/3/5", "2024-03-06", "2024年3月7日", "2024.3.8", "2024/3/9 0:00"]
+READ = [f"2024-03-0{n}" for n in range(5, 10)]
+
+
+@pytest.mark.parametrize("rule", [{}, {"format": "%Y/%m/%d"}, {"format": "%d.%m.%Y"}])
+@pytest.mark.parametrize("first", range(4))
+def test_dates_that_begin_with_the_year_are_read_whatever_most_of_them_look_like(
+    tmp_path: Path, rule: dict[str, str], first: int
+) -> None:
+    cells, days = [*MIXED, *[MIXED[first]] * 3], [*READ, *[READ[first]] * 3]
+    assert filled(tmp_path, cells, "founded_on", **rule) == days
+
+
+def test_a_date_with_the_year_first_has_to_be_one(tmp_path: Path) -> None:
+    cells = ["2024/2/3", "2024/2/30", "2024/13/1", "2024-3-5 10:30", "24/3/5"]
+    _, *refused = filled(tmp_path, cells, "founded_on")
+    assert all("is not written as %Y/%m/%d" in one for one in refused)
+    [read, *turned] = filled(tmp_path, ["2024-13-02", "2024/3/5"], "founded_on", format="%Y-%d-%m")
+    assert read == "2024-02-13"
+    assert "is not written as" in turned[0]
+
+
+def test_moments_with_the_year_first() -> None:
+    for format in (None, "%Y/%m/%d %H:%M"):
+        found = [instant(text, format, SHANGHAI) for text in ("2024-3-5 9:30", "2024年3月5日 9:30")]
+        assert [str(one) for one in found] == ["2024-03-05 09:30:00+08:00"] * 2
 
 
 def test_another_currency_is_refused(tmp_path: Path) -> None:

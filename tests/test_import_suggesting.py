@@ -22,7 +22,6 @@ from adapters.importing.mapping import Also, External, Mapping, Rule, Step, Susp
 from adapters.importing.plan import Plan, creating
 from adapters.importing.reading import CsvFile
 from adapters.importing.suggesting import Suggestion, is_plain, sample, suggest
-from adapters.importing.targets import money
 from adapters.texts import LANGUAGES, Texts
 from commands.base import COMMANDS
 
@@ -372,13 +371,16 @@ def test_where_most_values_would_be_refused_it_is_asked_about() -> None:
     assert said(suggested({"名称": ["a"], "电话": ["1", "95588"]})) == []
 
 
-@pytest.mark.parametrize("said", ["3.2万", "12,5万元", "3 亿", "1萬"])
-def test_an_amount_that_says_its_unit_is_refused_with_what_to_do(said: str) -> None:
-    assert "leave the unit out of the cells and say times = " in question("年收入", said)
-    for times in (None, Decimal(10_000)):
-        for currency in ("CNY", None):
-            with pytest.raises(ValueError, match="counts in"):
-                money(said, currency, times)
+def test_amounts_that_say_what_they_count_in() -> None:
+    assert "in which currency" in question("年收入", "3.2万")
+    assert rule("年收入", "3.2万元", "¥1,200.50", "1.2亿") == Rule(
+        column="年收入", currency="CNY", decimal="."
+    )
+    assert "in which currency" in question("年收入", "US$3", "$2")
+    heading = "年营业额（万元）"
+    assert rule(heading, "12.5", "3") == Rule(column=heading, currency="CNY", times=Decimal(10_000))
+    assert rule(heading, "12.5万", "3万") == Rule(column=heading, currency="CNY")
+    assert question(heading, "12.5", "3万") == "“3万”: do the others count in that, too?"
 
 
 def test_a_value_that_can_stand_in_no_such_field_is_no_evidence() -> None:

@@ -16,12 +16,12 @@ from adapters.importing.sources import Choices, UnreadableFile
 from adapters.remarks import Remark
 from aggregates.errors import FieldError, Invalid
 
-FILE, MAPPING = "file", "mapping"
+FILE, MAPPING, SHEET = "file", "mapping", "sheet"
 _WRITE_BYTES = 1 << 19
 _LONGEST_FIELD = 1_000
 """Bytes of a part that is neither the file nor the mapping."""
 DUPLICATES: tuple[str, ...] = get_args(OnDuplicate)
-OF_FILE = ("encoding", "delimiter", "sheet")
+OF_FILE = ("encoding", "delimiter", SHEET)
 
 
 @dataclass(slots=True)

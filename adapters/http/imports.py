@@ -17,14 +17,14 @@ from adapters.http.asking import MOMENT, asked
 from adapters.http.context import Context
 from adapters.http.disposition import attachment
 from adapters.http.errors import HttpProblem, Overload
-from adapters.http.import_forms import FILE, MAPPING, OF_FILE, Form, Reading
+from adapters.http.import_forms import FILE, MAPPING, OF_FILE, SHEET, Form, Reading
 from adapters.http.uploading import drained
 from adapters.importing.choosing import Hints, Undecided, WrongHint
 from adapters.importing.keeping import Keeping, names
 from adapters.importing.mapping import BadMapping
 from adapters.importing.plan import NO_KIND
 from adapters.importing.showing import Told, columns, text
-from adapters.importing.sources import UnreadableFile
+from adapters.importing.sources import NoSheet, UnreadableFile
 from adapters.importing.suggesting import Suggestion
 from adapters.remarks import Remark
 from adapters.texts import negotiated
@@ -167,8 +167,10 @@ class Imports:
             where = MAPPING if form.mapping else _blamed(said)
             raise Invalid(FieldError(where, "import-mapping", said=said)) from None
         except UnreadableFile as error:
-            said = error.remark.replacing(path, name)
-            raise Invalid(FieldError(FILE, "import-file", said=said)) from None
+            said, where = error.remark.replacing(path, name), FILE
+            if isinstance(error, NoSheet):
+                where = SHEET if form.choices.sheet is not None else MAPPING
+            raise Invalid(FieldError(where, "import-file", said=said)) from None
         except WrongHint as error:
             raise Invalid(FieldError(error.hint, "import-mapping", said=error.remark)) from None
         except Undecided as error:

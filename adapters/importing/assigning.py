@@ -35,7 +35,10 @@ class Column:
     meanings: list[Meaning] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict(None))
     is_needless: bool = False
-    """Whether nobody will miss it: it has no name and no values, or an import reported it."""
+    """Whether nobody will miss it: it has no name and no values, an import reported it, or a step
+    reads it."""
+    step: str | None = None
+    """The further command that it is for."""
 
     @property
     def field(self) -> str | None:
@@ -49,7 +52,7 @@ class Column:
     @property
     def to_decide(self) -> Remark | None:
         """What a person has to say before the column can be imported, or is not; else None."""
-        if self.is_needless:
+        if self.is_needless and self.step is None:
             return None
         if self.verdict.to_decide is not None:
             return self.verdict.to_decide
@@ -66,6 +69,10 @@ class Column:
     @property
     def samples(self) -> tuple[str, ...]:
         return self.cells.texts[:SHOWN]
+
+    def for_step(self, command: str, verdict: Verdict) -> None:
+        """It fills no field of the record, but one of a further command."""
+        self.is_needless, self.meanings, self.step, self.verdict = True, [], command, verdict
 
     def leave_out(self, key: str, **values: Value) -> None:
         self.meanings, self.verdict = [], Verdict(None, Remark(f"decide.{key}", **values))

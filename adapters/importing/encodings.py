@@ -13,6 +13,7 @@ from typing import Literal
 
 import chardet
 
+from adapters.importing.joins import is_utf8, require_one
 from adapters.importing.sources import UnreadableFile
 
 BLOCK = 1 << 20
@@ -120,7 +121,7 @@ def _looks_like_utf16(path: Path) -> Encoding | None:
 def _has_plain_header(head: bytes) -> bool:
     """Whether it begins with a line of UTF-8 that holds no NUL: those come later, in a cell."""
     first = head.partition(b"\n")[0].removesuffix(b"\r")
-    return bool(first) and b"\0" not in first and _is_utf8(first)
+    return bool(first) and b"\0" not in first and is_utf8(first)
 
 
 def _reads_well(head: bytes, codec: str) -> bool:
@@ -142,18 +143,28 @@ def _found_out(path: Path) -> Encoding:
     utf8 = Encoding("utf-8-sig", "content")
     if _fault(path, utf8.codec) is None:
         return utf8
+    require_one(path, _name)
     sample = list(_not_ascii(path))
-    if sum(map(_is_utf8, sample)) * 2 >= len(sample):
+    if sum(map(is_utf8, sample)) * 2 >= len(sample):
         _require(path, utf8)  # A few wrong bytes make no other encoding.
     # Judged without the lines in ASCII: among many of them the detector takes any bytes for Latin.
-    seen = b"".join(sample).translate(None, _CONTROLS)
-    name = chardet.detect(seen, include_encodings=["utf-8", *_CODECS])["encoding"]
-    possible = [Encoding(codec, "content") for codec in _CODECS.get(name or "", ())]
+    possible = _possible(b"".join(sample))
     for encoding in possible:
         if _fault(path, encoding.codec) is None:
             return encoding
     _require(path, next(iter(possible), utf8))
     raise AssertionError("a file without a fault was read above")
+
+
+def _possible(sample: bytes) -> list[Encoding]:
+    """In which encodings bytes may be that are not UTF-8."""
+    seen = sample.translate(None, _CONTROLS)
+    name = chardet.detect(seen, include_encodings=["utf-8", *_CODECS])["encoding"]
+    return [Encoding(codec, "content") for codec in _CODECS.get(name or "", ())]
+
+
+def _name(sample: bytes) -> str | None:
+    return next(map(str, _possible(sample)), None)
 
 
 def _not_ascii(path: Path) -> Iterator[bytes]:
@@ -165,19 +176,12 @@ def _not_ascii(path: Path) -> Iterator[bytes]:
                 yield line
 
 
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _require(path: Path, encoding: Encoding) -> None:
     """Raise UnreadableFile, naming line and column, where the file is not in this encoding."""
     offset = _fault(path, encoding.codec)
     if offset is None:
         return
+    require_one(path, _name)
     line, column = _place(path, encoding.codec, offset)
     with path.open("rb") as file:
         file.seek(offset)

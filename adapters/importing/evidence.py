@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter
 
 from adapters.importing.coding import Codes, Entries, spoken
+from adapters.importing.counting import counted
 from adapters.importing.detecting import Finding
 from adapters.importing.headings import form, synonyms
 from adapters.importing.mapping import Rule
 from adapters.importing.marked import SHARED
 from adapters.importing.notations import SIGNS, NumberNotation, dates, numbers
-from adapters.importing.targets import Target, in_units
+from adapters.importing.targets import Target
 from adapters.remarks import Either, Remark, Value
 from aggregates.base import markers
 from aggregates.phones import known
@@ -175,15 +176,26 @@ def _amounts(of: Target, cells: Cells, asking: Asking) -> Verdict:
         return Verdict(cells.rule)
     notation = _numbers(cells, asking)
     if notation is None:
-        unread = next(filter(None, map(in_units, cells.stripped)), None)
-        return Verdict(None, unread or Remark("decide.no-amounts", texts=listed(cells.stripped)))
+        return _undecided("no-amounts", texts=listed(cells.stripped))
     said, times = unit(cells.name)
+    in_units = [value for value in cells.stripped if counted(value)]
+    if times and 0 < len(in_units) < len(cells.stripped):
+        return _undecided("others-too", texts=listed(in_units))
+    times = None if in_units else times
     signs = [SIGNS[sign] for sign in notation.signs]
-    currency = said or asking.currency or (signs[0][0] if [*map(len, signs)] == [1] else None)
+    currency = said or asking.currency or _meant(signs)
     if currency is None or any(currency not in meant for meant in signs):
         return _undecided("currency", signs=" ".join(notation.signs) or None)
     rule = _with(cells.rule, currency=currency, **({"times": times} if times else {}))
     return _numeric(of, rule, notation, cells, asking)
+
+
+def _meant(signs: Sequence[Sequence[str]]) -> str | None:
+    """The one currency that all signs of a column may mean: 元 says what ¥ is. Beside US$, a $ may
+    be another dollar."""
+    common = set(signs[0]).intersection(*signs) if signs else set[str]()
+    is_clear = len(common) == 1 and all(len(meant) <= 2 for meant in signs)
+    return common.pop() if is_clear else None
 
 
 def _numbers(cells: Cells, asking: Asking) -> NumberNotation | None:

@@ -1,6 +1,6 @@
 """An import from its first check to its report, in earnest or as a rehearsal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,8 @@ from adapters.importing.recording import Recorded, begun, described, recorded
 from adapters.importing.rehearsal import Rehearsal
 from adapters.importing.report import Report, discard_refusals, write_refusals
 from adapters.importing.running import Import, OnDuplicate
-from adapters.importing.sources import FOUND_OUT, Choices, Source
+from adapters.importing.sources import FOUND_OUT, Choices, Line, Source
+from adapters.importing.totals import without_totals
 from adapters.importing.worker import Task
 from adapters.mapper import Mapper
 from adapters.remarks import Remark, of_system
@@ -101,10 +102,15 @@ def run(
     """
     job, file = prepared.job, prepared.file
     if job.is_rehearsal:
-        return _rehearsal(backstory, prepared).run(file, progress), None
+        return _rehearsal(backstory, prepared).run(rows(file), progress), None
     id = job.import_id or begun(backstory, identified(prepared), job.caller)
     with recorded(backstory, id, job.caller) as record:
         return _in_earnest(backstory, prepared, record, progress)
+
+
+def rows(file: Source) -> Iterable[Line]:
+    """What a file has to say; sheets say at their end what it all comes to."""
+    return file if file.form.kind == "vCard" else without_totals(file)
 
 
 def identified(prepared: PreparedJob) -> BeginImport:
@@ -129,7 +135,7 @@ def _in_earnest(
     entering = _crew(backstory, prepared, importing, record.id)
     refused = None
     try:
-        entering.run(file, record.watched(progress))
+        entering.run(rows(file), record.watched(progress))
         record.finish(importing.report)
     finally:
         entering.settle()

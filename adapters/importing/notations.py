@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
+from adapters.importing.counting import Counted, counted
 from adapters.remarks import Unread
 
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.年])(\d{1,2})([-/.月])(\d{1,2})(日?)(.*)", re.ASCII)
@@ -30,6 +32,13 @@ SIGNS = {
     "US$": ("USD",),
     "HK$": ("HKD",),
     "NT$": ("TWD",),
+    "人民币": ("CNY",),
+    "美元": ("USD",),
+    "欧元": ("EUR",),
+    "日元": ("JPY",),
+    "英镑": ("GBP",),
+    "港元": ("HKD",),
+    "港币": ("HKD",),
     "₩": ("KRW",),
     "₹": ("INR",),
     "Fr.": ("CHF",),
@@ -147,6 +156,16 @@ def dates(values: Iterable[str]) -> DateNotation | None:
     return _decided(example, readings, {o: v for (of, o), v in deciding.items() if of == readings})
 
 
+def year_first(text: str) -> datetime | None:
+    """The moment of a text that names year, month and day in this order, which has one reading
+    whatever stands between them; None where it does not, or there is no such day."""
+    found = _date(text) if _YEAR_FIRST.fullmatch(text) else None
+    try:
+        return None if found is None else datetime.strptime(text, found.readings[0])
+    except ValueError:
+        return None
+
+
 def _iso(text: str) -> _Date | None:
     return _Date((), ("year-first",)) if _ISO.fullmatch(text) else None
 
@@ -175,7 +194,8 @@ def numbers(values: Iterable[str]) -> NumberNotation | None:
     example, odd, undecided = "", "", ""
     for value in values:
         count += 1
-        match = NUMBER.fullmatch(value)
+        unit = counted(value)
+        match = _number(value, unit)
         if match is None:
             continue
         seen += 1
@@ -183,7 +203,7 @@ def numbers(values: Iterable[str]) -> NumberNotation | None:
         sign = match["before"] or match["after"]
         if sign in SIGNS:
             signs[sign] = None
-        mark, is_decided = mark_of(match["digits"])
+        mark, is_decided = _mark(match, unit)
         odd = odd or ("" if _is_plain(match) else value)
         if mark is not None and is_decided:
             deciding.setdefault(mark, value)
@@ -205,12 +225,23 @@ def numbers(values: Iterable[str]) -> NumberNotation | None:
 def decides_number(values: Iterable[str], notation: NumberNotation) -> NumberNotation:
     """The notation with what further values of the column decide; the first that does, does."""
     for value in values:
-        match = NUMBER.fullmatch(value)
-        mark, is_decided = mark_of(match["digits"]) if match else (None, False)
+        unit = counted(value)
+        match = _number(value, unit)
+        mark, is_decided = _mark(match, unit) if match else (None, False)
         if mark is not None and is_decided:
             is_plain = mark == "." and "," not in notation.example
             return NumberNotation(notation.example, mark, is_plain, notation.signs, because=value)
     return notation
+
+
+def _number(text: str, unit: Counted | None) -> re.Match[str] | None:
+    return NUMBER.fullmatch(text if unit is None else unit.number)
+
+
+def _mark(match: re.Match[str], unit: Counted | None) -> tuple[Mark | None, bool]:
+    """Who counts in 万 has decimals behind a point: ``1.234万`` has one reading."""
+    mark, is_decided = mark_of(match["digits"])
+    return (".", True) if unit is not None and mark and not is_decided else (mark, is_decided)
 
 
 def _is_plain(match: re.Match[str]) -> bool:
@@ -243,8 +274,9 @@ def _is_grouped(groups: list[str]) -> bool:
 
 def plain(text: str, mark: Mark, currency: str | None) -> str:
     """A number, whose decimals begin with this mark, in digits with a point; its currency stays,
-    a sign that stands for the given one goes. Raises Unread."""
-    match = NUMBER.fullmatch(text)
+    a sign that stands for the given one goes, and so does not what it counts in. Raises Unread."""
+    unit = counted(text)
+    match = _number(text, unit)
     if match is None or (match["minus"] and match["inner"]):
         return text  # Whoever reads it says what is wrong.
     whole, _, part = match["digits"].partition(mark)
@@ -254,6 +286,7 @@ def plain(text: str, mark: Mark, currency: str | None) -> str:
     named = " ".join(_codes(text, match, currency))
     number = match["minus"].strip("+") + match["inner"] + "".join(groups)
     number += f".{part}" if part else ""
+    number += "" if unit is None else unit.unit
     return f"{number} {named}" if named else number
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from adapters.importing.cards import CardFile
 from adapters.importing.encodings import Encoding, encoding_of
 from adapters.importing.reading import CsvFile
-from adapters.importing.sources import Choices, Source, UnreadableFile
+from adapters.importing.sources import Choices, NoSheet, Source, UnreadableFile
 from adapters.importing.workbooks import MARK, Workbook
 from adapters.remarks import Remark, of_system
 
@@ -31,6 +31,8 @@ def source(path: Path, choices: Choices) -> Source:
             if head.startswith(mark):
                 form = Remark(f"file.{name}")
                 raise UnreadableFile("file.other-form", path=str(path), form=form)
+        if choices.sheet is not None:
+            raise NoSheet("file.sheetless", path=str(path), sheet=choices.sheet)
         encoding = encoding_of(path, choices.encoding)
         if _holds_cards(path, encoding):
             return CardFile(path, encoding, choices.delimiter)

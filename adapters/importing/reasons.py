@@ -27,4 +27,5 @@ class Reasons:
 
     def _wrong(self, error: FieldError) -> Remark:
         said = Remark(error.message, **error.values)
-        return Remark("field.wrong", field=self.field(error.field), said=said)
+        named = self.field(error.field.removeprefix("meta."))  # As in a mapping.
+        return Remark("field.wrong", field=named, said=said)

@@ -17,7 +17,7 @@ Told = Callable[[Saying], str]
 def text(suggestion: Suggestion, told: Told = str) -> str:
     """The mapping as TOML, with what is open at its head."""
     remarks = [Remark("suggestion.to-decide", said=one) for one in suggestion.to_decide]
-    left_out = (column.cells.name for column in suggestion.columns if column.field is None)
+    left_out = (c.cells.name for c in suggestion.columns if not (c.field or c.step))
     remarks += [Remark("suggestion.not-imported", column=called(name)) for name in left_out]
     return drafted(suggestion.mapping, map(told, remarks)) + commented(suggestion.steps)
 
@@ -48,6 +48,8 @@ def _column(column: Column) -> Iterator[Saying]:
         why = Remark(f"suggestion.by-{column.why or 'name'}")
         field = Field(column.kind, column.field)
         yield Remark("suggestion.fills", field=field, why=why, **said)
+    elif column.step:
+        yield Remark("suggestion.for-step", step=column.step, **said)
     else:
         yield Remark("suggestion.left-out", **said)
     rule = column.verdict.rule
@@ -68,10 +70,11 @@ def columns(suggestion: Suggestion, told: Told) -> list[dict[str, Any]]:
         {
             "column": column.cells.name,
             "field": column.field,
+            "step": column.step,
             "why": column.why if column.field else None,
             "samples": list(column.samples),
             "rule": None
-            if column.verdict.rule is None or column.field is None
+            if column.verdict.rule is None or not (column.field or column.step)
             else column.verdict.rule.model_dump(mode="json", exclude_defaults=True),
             "to_decide": column.to_decide and told(column.to_decide),
             "note": column.verdict.note and told(column.verdict.note),

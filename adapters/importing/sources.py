@@ -13,6 +13,10 @@ class UnreadableFile(Remarkable):
     """The file as a whole cannot be read; the message says why and what to do."""
 
 
+class NoSheet(UnreadableFile):
+    """The file has no sheet of the name that was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One row of the file as it stands there."""

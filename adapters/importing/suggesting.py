@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from itertools import islice
 
 from adapters.importing.assigning import ID, SYSTEM, Assigning, Column, columns_of
-from adapters.importing.closing import KIND, closing
+from adapters.importing.closing import closing
 from adapters.importing.evidence import Asking, listed, shown
 from adapters.importing.headings import Headings
 from adapters.importing.mapping import BadMapping, External, Mapping, Step, is_reported
 from adapters.importing.plan import creating, may_lack
 from adapters.importing.sources import FOUND_OUT, Choices, Source
+from adapters.importing.standing import standing
 from adapters.importing.steps import MOMENT
 from adapters.importing.targets import target
+from adapters.importing.totals import without_totals
 from adapters.remarks import Field, Remark
 from adapters.texts import Texts
 
@@ -74,7 +76,8 @@ def is_plain(kind: str, header: Sequence[str]) -> bool:
 def sample(file: Source) -> list[list[str]]:
     """The first rows that are whole."""
     rows = max(1, min(MOST_ROWS, MOST_CELLS // max(1, len(file.header))))
-    return [line.cells for line in islice(file, rows) if line.problem is None]
+    looked_at = islice(without_totals(file), rows)
+    return [line.cells for line in looked_at if line.problem is None]
 
 
 def suggest(
@@ -94,7 +97,7 @@ def suggest(
     headings = Headings(command, texts)
     columns = columns_of(command.AGGREGATE.KIND, header, rows)
     Assigning(command, headings, columns, asking).assign(with_custom)
-    certain, to_name = closing(columns, asking) if kind == KIND else ([], [])
+    certain, to_name = _steps(kind, columns, asking, texts)
     rules = {c.field: c.verdict.rule for c in columns if c.field and c.verdict.rule}
     occurred_at, external = rules.pop(MOMENT.name, None), None
     if ID in rules and SYSTEM not in rules and asking.system is not None:
@@ -119,3 +122,15 @@ def suggest(
         tuple(name for name in unfilled if name not in lacking),
         tuple(to_name),
     )
+
+
+def _steps(
+    kind: str, columns: Sequence[Column], asking: Asking, texts: Texts
+) -> tuple[list[Step], list[Step]]:
+    """The further commands that are certain, and those that a person has to complete."""
+    match kind:
+        case "opportunities":
+            return closing(columns, asking)
+        case "tickets":
+            return standing(columns, asking, texts)
+    return [], []

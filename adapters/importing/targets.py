@@ -11,19 +11,18 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import BaseModel
 
+from adapters.importing.counting import counted
 from adapters.importing.mapping import BadMapping, Rule, nearest
-from adapters.importing.notations import plain
-from adapters.remarks import Remark, Unread
+from adapters.importing.notations import plain, year_first
+from adapters.remarks import Unread
 from aggregates.base import markers
 from aggregates.values import Money, Ref
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_YEAR_THEN_DAY = re.compile(r"%[Yy].?%d")
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _MONEY = re.compile(r"(-?[\d.]+) ?([A-Z]{3})", re.ASCII)
-
-_UNITS = {"千": 1_000, "万": 10_000, "萬": 10_000, "亿": 100_000_000, "億": 100_000_000}
-_IN_UNITS = re.compile(rf"\d\s*([{''.join(_UNITS)}])\s*[^\d\s]*$", re.ASCII)
 
 Read = Callable[[str], Any]
 """From the text of a cell to the value of a field. Raises Unread saying what is wrong."""
@@ -137,11 +136,20 @@ def _types(annotation: Any) -> list[type]:
 
 
 def day(text: str, format: str | None) -> date:
-    """A date in this format, or else as 2026-03-01 and in no other way."""
+    """A date in this format, as 2026-03-01, or otherwise with the year first, and in no other way.
+
+    What has a time, beside midnight, is no day, unless the format has one, too.
+    """
     if format is not None:
-        return _parsed(text, format).date()
+        moment = _parsed(text, format)
+        if moment.time() != time.min and "%M" not in format:
+            raise Unread("cells.not-as", text=text, format=format)
+        return moment.date()
     if not _DATE.fullmatch(text):
-        raise Unread("cells.no-date", text=text)
+        found = year_first(text)
+        if found is None or found.time() != time.min:
+            raise Unread("cells.no-date", text=text)
+        return found.date()
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -158,7 +166,10 @@ def instant(text: str, format: str | None, zone: ZoneInfo) -> datetime:
         try:
             moment = datetime.fromisoformat(text)
         except ValueError:
-            raise Unread("cells.no-instant", text=text) from None
+            found = year_first(text)
+            if found is None:
+                raise Unread("cells.no-instant", text=text) from None
+            moment = found
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
@@ -166,13 +177,20 @@ def _parsed(text: str, format: str) -> datetime:
     try:
         return datetime.strptime(text, format)
     except ValueError:
-        raise Unread("cells.not-as", text=text, format=format) from None
+        found = None if _YEAR_THEN_DAY.match(format) else year_first(text)
+        if found is None:
+            raise Unread("cells.not-as", text=text, format=format) from None
+        return found
 
 
 def money(text: str, currency: str | None, times: Decimal | None) -> dict[str, str]:
-    """An amount in the rule's currency, or one that says its own: ``12.50 CNY``."""
-    if (said := in_units(text)) is not None:
-        raise Unread(said.key, **said.values)
+    """An amount in the rule's currency, or one that says its own: ``12.50 CNY``; and one that says
+    what it counts in: ``12.5万``."""
+    if (unit := counted(text)) is not None:
+        if times is not None:
+            said = {"text": text, "unit": unit.unit, "times": str(times)}
+            raise Unread("cells.in-units", **said)
+        text, times = unit.number, Decimal(unit.times)
     if currency is None:
         match = _MONEY.fullmatch(text)
         if match is None:
@@ -181,15 +199,6 @@ def money(text: str, currency: str | None, times: Decimal | None) -> dict[str, s
     if times is not None:
         text = multiplied(text, times)
     return {"amount": text, "currency": currency}
-
-
-def in_units(text: str) -> Remark | None:
-    """What to do about an amount such as 3.2万; None where it is none such."""
-    unit = _IN_UNITS.search(text)
-    if unit is None:
-        return None
-    times = _UNITS[unit[1]]
-    return Remark("cells.in-units", text=text, unit=unit[1], times=times)
 
 
 def multiplied(text: str, times: Decimal) -> str:

@@ -14,7 +14,14 @@ from openpyxl.styles.numbers import is_datetime
 from openpyxl.utils.escape import unescape
 
 from adapters.importing.dialects import DEFAULT
-from adapters.importing.sources import Form, Line, UnreadableFile, require_header, width_problem
+from adapters.importing.sources import (
+    Form,
+    Line,
+    NoSheet,
+    UnreadableFile,
+    require_header,
+    width_problem,
+)
 from adapters.importing.traps import require_no_trap
 from adapters.remarks import Remark, of_system
 
@@ -35,7 +42,7 @@ class Workbook:
         if not self.sheets:
             raise UnreadableFile("file.no-sheets", path=str(path))
         if sheet is not None and sheet not in self.sheets:
-            raise UnreadableFile("file.no-sheet", path=str(path), sheet=sheet, known=self.sheets)
+            raise NoSheet("file.no-sheet", path=str(path), sheet=sheet, known=self.sheets)
         self.sheet = sheet or self.sheets[0]
         first = next(self._rows(), None)
         if first is None:

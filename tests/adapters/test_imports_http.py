@@ -228,6 +228,8 @@ def test_a_workbook_is_taken(service: Service) -> None:
     answer = imported(service, file.getvalue(), name="客户.xlsx", sheet="客户")
     assert counts(answer["progress"]) == (1, 0, 0, 0)
     assert answer["progress"]["detected"]["sheet"] == "客户"
+    said = refusal(post(service, file.getvalue(), path="imports/suggest", sheet="联系人"))
+    assert "it has: 客户" in said["sheet"]
 
 
 def refusal(response: httpx.Response) -> dict[str, str]:
@@ -256,6 +258,14 @@ WRONG: list[tuple[str, bytes, dict[str, str], str, str]] = [
     ("another encoding", chinese("错", 3), {"encoding": "utf-8"}, "file", "UTF-8"),
     ("no encoding", chinese("错", 3), {"encoding": "klingon"}, "file", "klingon"),
     ("two delimiters", chinese("错", 3), {"delimiter": ";;"}, "delimiter", "one character"),
+    ("a sheet of a CSV", chinese("错", 3), {"sheet": "客户"}, "sheet", "has no sheet '客户'"),
+    (
+        "a sheet of a CSV in the mapping",
+        chinese("错", 3),
+        {"mapping": f'sheet = "客户"\n{MAPPING}'},
+        "mapping",
+        "is no workbook",
+    ),
     ("no TOML", chinese("错", 3), {"mapping": "kind = "}, "mapping", "not valid TOML"),
     ("no JSON", chinese("错", 3), {"mapping": "{kind}"}, "mapping", "JSON"),
     ("a deep mapping", b"name\nx", {"mapping": "a = " + "[" * 5_000}, "mapping", "nested"),
