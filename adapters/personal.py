@@ -20,7 +20,8 @@ from adapters.keys import KEY_BYTES, NONCE_BYTES, Keyring
 from adapters.randomness import random_bytes
 from commands.ports import EventLog, NeedsIO
 
-CACHED_SUBJECTS = 100_000
+CACHED_SUBJECTS = 20_000
+"""More than any batch of events is of; each takes 2.6 KB, most of it the cipher's own."""
 
 
 class Tampered(Exception):

@@ -14,7 +14,17 @@ from cryptography.exceptions import InvalidTag
 
 from adapters.keys import Keyring
 from adapters.mapper import Mapper, UnknownTopic
-from adapters.personal import SubjectKeys, Tampered, binding, is_sealed, seal, subject_of, unseal
+from adapters.personal import (
+    CACHED_SUBJECTS,
+    SubjectKeys,
+    Tampered,
+    binding,
+    is_sealed,
+    seal,
+    subject_of,
+    unseal,
+)
+from adapters.postgres.views.runner import BATCH
 from aggregates.base import derived
 from aggregates.contact import Contact
 from aggregates.customer import Customer
@@ -24,6 +34,7 @@ from commands.ports import NeedsIO, StoredEvent
 from tests.write_side import KEYRING, WriteSide, registration, write_side_on
 
 STREAM, SUBJECT, OTHER = (UUID(int=n) for n in range(1, 4))
+BYTES_OF_A_CIPHER, MOST_BYTES = 2_700, 64_000_000
 HERE = binding(STREAM, 3, "phone")
 
 
@@ -108,6 +119,17 @@ def test_a_key_that_is_not_in_memory_is_asked_of_the_log(side: WriteSide) -> Non
 
 def stored(side: WriteSide, id: UUID, version: int = 1) -> StoredEvent:
     return side.log.stream(id, after=version - 1, limit=1)[0]
+
+
+def test_what_is_kept_of_keys_is_bounded(
+    keys: SubjectKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 2 * BATCH <= CACHED_SUBJECTS <= MOST_BYTES // BYTES_OF_A_CIPHER
+    monkeypatch.setattr("adapters.personal.CACHED_SUBJECTS", 3)
+    newer = [uuid4() for _ in range(2)]
+    keys.keep({subject: keys.create(subject)[0] for subject in newer})
+    assert keys.cached(SUBJECT) is None
+    assert all(keys.cached(subject) for subject in (OTHER, *newer))
 
 
 def test_a_contact_is_sealed_with_its_own_key_and_notes_with_the_customers(
