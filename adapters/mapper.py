@@ -53,16 +53,20 @@ class _Sealing:
 
     def seal_event(self, event: Event, stream_id: UUID, version: int, root: UUID | None) -> bytes:
         payload = event.model_dump(mode="json", exclude_unset=True)
+        place, by = binding(stream_id, version), dict[str, tuple[AESGCM, str]]()
         for name, whose in self._mapper.personal(type(event)).items():
-            if payload.get(name) is not None:
+            value = payload.get(name)
+            if value is None:
+                continue
+            if whose not in by:
                 subject = root if whose == "customer" and root is not None else stream_id
-                bound_to = binding(stream_id, version, name)
-                payload[name] = seal(self._cipher(subject), subject, payload[name], bound_to)
+                by[whose] = self._cipher(subject), str(subject)
+            payload[name] = seal(*by[whose], value, place + name.encode())
         return orjson.dumps(payload)
 
     def seal_reason(self, reason: str, command_id: UUID, subject: UUID) -> bytes:
         bound_to = binding(command_id, 0, "reason")
-        return orjson.dumps(seal(self._cipher(subject), subject, reason, bound_to))
+        return orjson.dumps(seal(self._cipher(subject), str(subject), reason, bound_to))
 
     def created(self) -> tuple[tuple[UUID, bytes], ...]:
         return tuple(self._wrapped.items())
@@ -162,7 +166,7 @@ class Mapper:
                 if cipher is None:
                     return None
                 bound_to = binding(aggregate.id, -aggregate.version, name)
-                state[name] = seal(cipher, subject, state[name], bound_to)
+                state[name] = seal(cipher, str(subject), state[name], bound_to)
         return orjson.dumps(state)
 
     def open_state(self, kind: type[Aggregate], snapshot: Snapshot) -> dict[str, Any]:

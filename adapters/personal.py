@@ -5,7 +5,8 @@ bound to stream, version and field so that it cannot be moved elsewhere. Destroy
 key makes every sealed value of that subject unreadable, and changes no stored byte.
 """
 
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from threading import Lock
@@ -71,15 +72,20 @@ class SubjectKeys:
         return self._ciphers.get(subject)
 
 
-def binding(stream: UUID, version: int, field: str) -> bytes:
-    """What a sealed value is bound to."""
+def binding(stream: UUID, version: int, field: str = "") -> bytes:
+    """What a sealed value is bound to; the field comes last."""
     return stream.bytes + version.to_bytes(8, "big", signed=True) + field.encode()
 
 
-def seal(cipher: AESGCM, subject: UUID, value: Any, bound_to: bytes) -> dict[str, list[str]]:
+def seal(cipher: AESGCM, subject: str, value: Any, bound_to: bytes) -> dict[str, list[str]]:
+    """``subject``: the id as text, for one subject mostly has several fields at once."""
     nonce = random_bytes(NONCE_BYTES)
     data = cipher.encrypt(nonce, orjson.dumps(value), bound_to)
-    return {"$p": [str(subject), b64encode(nonce).decode(), b64encode(data).decode()]}
+    return {"$p": [subject, _base64(nonce), _base64(data)]}
+
+
+def _base64(value: bytes) -> str:
+    return b2a_base64(value, newline=False).decode()
 
 
 def is_sealed(value: Any) -> bool:

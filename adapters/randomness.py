@@ -13,7 +13,8 @@ BLOCK_BYTES = 4_096
 class _Drawn(threading.local):
     """What a thread has drawn and not handed out."""
 
-    left = b""
+    block = b""
+    taken = 0
 
 
 _drawn = _Drawn()
@@ -21,15 +22,18 @@ _drawn = _Drawn()
 
 def random_bytes(count: int) -> bytes:
     """This many bytes that nobody was given before, here or in another process."""
-    if len(_drawn.left) < count:
-        _drawn.left = os.urandom(max(BLOCK_BYTES, count))
-    taken, _drawn.left = _drawn.left[:count], _drawn.left[count:]
-    return taken
+    drawn = _drawn
+    begin = drawn.taken
+    bytes_left = len(drawn.block) - begin
+    if bytes_left < count:
+        drawn.block, begin = os.urandom(max(BLOCK_BYTES, count)), 0
+    drawn.taken = begin + count
+    return drawn.block[begin : begin + count]
 
 
 def _discard() -> None:
     """Two processes must never hand out the same: a nonce is used once."""
-    _drawn.left = b""
+    _drawn.block, _drawn.taken = b"", 0
 
 
 os.register_at_fork(after_in_child=_discard)

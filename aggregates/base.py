@@ -140,8 +140,10 @@ class Aggregate:
         """Take the event as happened: it changes the state and waits to be stored."""
         if isinstance(event, Created):
             given = {"number": self.number, "incomplete": self.incomplete}
-            event = event.model_copy(update={k: v for k, v in given.items() if v})
-        self.mutate(event)
+            if said := {k: v for k, v in given.items() if v}:
+                event = event.model_copy(update=said)
+        event.apply(self)
+        self.version += 1
         self.pending.append(event)
 
     def record_changes(self, event: type[Event], **values: Any) -> None:

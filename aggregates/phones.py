@@ -9,9 +9,10 @@ whoever is nearest, and to nobody in particular.
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Any
 
 import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberFormat, is_valid_number
+from phonenumbers import PhoneMetadata, PhoneNumber, PhoneNumberFormat, is_valid_number
 
 HOME_REGION = "CN"
 """Numbers without a country code are read as numbers of this region."""
@@ -23,15 +24,33 @@ _EXTENSION = re.compile("转|轉|分机|分機")
 _HYPHENED = re.compile(r"(.*\d\D*)[-‐-―]\s*(\d{1,6})\s*", re.ASCII | re.DOTALL)
 
 
+_PLAN: Any = PhoneMetadata.metadata_for_region(HOME_REGION)
+_MOBILE = re.compile(rf"(?:\+{_HOME_CODE})?({_PLAN.mobile.national_number_pattern})", re.ASCII)
+"""A mobile number of the home region, in the way in which most are written: read by the same plan,
+without the search for all the other ways."""
+
+
 def _plain(text: str) -> str:
     """The text without what is not seen of it: numbers are copied with signs of direction."""
     seen = (c for c in text if unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFKC", "".join(seen))
 
 
-@lru_cache(20_000)
+def is_known(text: str) -> bool:
+    """Whether a numbering plan has what is entered."""
+    return _MOBILE.fullmatch(text) is not None or known(text) is not None
+
+
 def known(text: str) -> PhoneNumber | None:
     """The number that is entered, if a numbering plan has it."""
+    mobile = _MOBILE.fullmatch(text)
+    if mobile is not None:
+        return PhoneNumber(country_code=_HOME_CODE, national_number=int(mobile[1]))
+    return _known(text)
+
+
+@lru_cache(20_000)
+def _known(text: str) -> PhoneNumber | None:
     plain = _plain(text)
     number = written(plain)
     if number is not None and is_valid_number(number):
@@ -55,12 +74,13 @@ def written(text: str) -> PhoneNumber | None:
         return None
 
 
-@lru_cache(20_000)
 def possible(text: str) -> PhoneNumber | None:
     """The number that is entered, also where no numbering plan has it any more, or yet."""
-    number = known(text)
-    if number is not None:
-        return number
+    return known(text) or _possible(text)
+
+
+@lru_cache(20_000)
+def _possible(text: str) -> PhoneNumber | None:
     number = written(text)
     is_possible = number is not None and phonenumbers.is_possible_number(number)
     return number if is_possible else None
@@ -71,9 +91,16 @@ def international(number: PhoneNumber) -> str:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
-@lru_cache(20_000)
 def main_number(text: str) -> str | None:
     """The number that is entered, the same for all its notations, without the extension."""
+    mobile = _MOBILE.fullmatch(text)
+    if mobile is not None:
+        return f"+{_HOME_CODE}{mobile[1]}"
+    return _main_number(text)
+
+
+@lru_cache(20_000)
+def _main_number(text: str) -> str | None:
     number = possible(text)
     return None if number is None else international(number)
 

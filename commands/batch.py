@@ -214,7 +214,7 @@ def _combined(decided: Sequence[Prepared]) -> Append:
     return Append(
         commands=tuple(row for unit in units for row in unit.commands),
         events=tuple(
-            replace(event, command=index)
+            event._replace(command=index)
             for index, unit in enumerate(units)
             for event in unit.events
         ),

@@ -1,7 +1,6 @@
 """What the requests of one atomic batch claim together: values reserved and marks carried."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from commands.ports import Append, Lookups
@@ -44,8 +43,7 @@ class Claims(Lookups):
 
     def put_on(self, unit: Append) -> Append:
         """The unit with all that is claimed and given up."""
-        return replace(
-            unit,
+        return unit._replace(
             reserve=tuple(self._reserved.items()),
             release=tuple(self._released.items()),
             mark=tuple(pair for pair, is_marked in self._marks.items() if is_marked),

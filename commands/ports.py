@@ -9,15 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from aggregates.base import Aggregate
 from aggregates.events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRow:
+class CommandRow(NamedTuple):
     """One accepted command, kept for ever: it makes a repeated request answer the same receipt."""
 
     command_id: UUID
@@ -41,8 +40,7 @@ class CommandRow:
     """Sealed (encrypted) reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     """One event to be stored. ``recorded_at``, position and leaf hash are the database's."""
 
     command: int
@@ -59,8 +57,7 @@ class EventRow:
     customer_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """One unit: everything in it is stored, or nothing."""
 
     commands: tuple[CommandRow, ...]
@@ -76,8 +73,7 @@ class Append:
     """(data subject, wrapped key) of subjects that had none; see ``SubjectTaken``."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReceipt:
+class StoredReceipt(NamedTuple):
     """What a command left behind. ``position`` is that of the stream's event at ``version``."""
 
     command_id: UUID

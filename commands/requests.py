@@ -35,13 +35,16 @@ class Caller:
 
     def command_id(self, idempotency_key: str) -> UUID:
         """The id of the caller's command under a key."""
-        return _command_id(self.scope or self.actor, idempotency_key)
+        return _command_id((self.scope or self.actor).int, idempotency_key)
 
 
 @lru_cache(4_096)
-def _command_id(scope: UUID, idempotency_key: str) -> UUID:
+def _command_id(scope: int, idempotency_key: str) -> UUID:
     """Remembered: each request is asked for its id several times on its way."""
-    return uuid5(scope, idempotency_key)
+    return uuid5(UUID(int=scope), idempotency_key)
+
+
+_canonical = json.JSONEncoder(sort_keys=True).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ class Request:
             return self.whole
         target = "" if self.id is None else str(self.id)
         said = self.command.model_dump(mode="json", exclude_unset=True)
-        parts = (json.dumps(said, sort_keys=True), self.meta.model_dump_json())
+        parts = (_canonical(said), self.meta.model_dump_json())
         return "\n".join((self.command.NAME, target, *parts)).encode()
 
 

@@ -151,7 +151,7 @@ def test_a_command_id_that_is_stored_is_known_by_its_receipt(log: PostgresLog) -
 def test_known_comes_before_every_other_reason(log: PostgresLog) -> None:
     subject = uuid4()
     given = unit(reserve=((KEY, uuid4()),), subject_keys=((subject, b"wrapped"),))
-    other = dataclasses.replace(given, reserve=((KEY, uuid4()),))
+    other = given._replace(reserve=((KEY, uuid4()),))
     [first] = log.append([given])
 
     assert log.append([other]) == [Known(receipts(first))]

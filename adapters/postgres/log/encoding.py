@@ -7,6 +7,7 @@ value, or the length 0xFFFFFFFF alone for NULL, which is also a canonical, unamb
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from struct import Struct
 from uuid import UUID
 
@@ -35,7 +36,7 @@ FALSE = b"\x00\x00\x00\x01\x00"
 
 def uuid(value: UUID | None) -> bytes:
     """An element of type uuid."""
-    return NULL if value is None else _UUID_LENGTH + value.bytes
+    return NULL if value is None else _UUID_LENGTH + value.int.to_bytes(16, "big")
 
 
 def binary(value: bytes | None) -> bytes:
@@ -46,6 +47,12 @@ def binary(value: bytes | None) -> bytes:
 def text(value: str | None) -> bytes:
     """An element of type text; UnicodeEncodeError for a lone surrogate."""
     return NULL if value is None else binary(value.encode())
+
+
+@lru_cache(1_000)
+def name(value: str) -> bytes:
+    """An element of type text that is one of few, such as a topic."""
+    return text(value)
 
 
 def int2(value: int) -> bytes:

@@ -37,9 +37,8 @@ class Unit:
         self.submission = next(_submissions)
         self.tables = self._encoded()
         self.keys = _keys(append)
-        self.size = sum(len(row) for rows in self.tables for row in rows)
-        events = {(row.stream_id, row.version): place for place, row in enumerate(append.events)}
-        self.places = [events.get((row.stream_id, row.version)) for row in append.commands]
+        self.size = sum([len(row) for rows in self.tables for row in rows])
+        self.places = _places(append)
         """Which of the unit's events is at the version of each receipt; None: none is."""
 
     def _encoded(self) -> tuple[Rows, ...]:
@@ -73,7 +72,7 @@ def _pairs(pairs: Iterable[tuple[bytes, UUID]]) -> Rows:
 def _command(row: CommandRow, submission: int) -> bytes:
     return _command_row(
         e.uuid(row.command_id),
-        e.text(row.name),
+        e.name(row.name),
         e.int2(row.status),
         e.uuid(row.stream_id),
         e.int4(row.version),
@@ -84,11 +83,11 @@ def _command(row: CommandRow, submission: int) -> bytes:
 
 def _events(unit: Append) -> list[bytes]:
     envelopes = [_envelope(command) for command in unit.commands]
-    seen = set()
+    seen: set[int] = set()
     rows = []
     for event in unit.events:
-        follows = event.version > 1 and event.stream_id not in seen
-        seen.add(event.stream_id)
+        follows = event.version > 1 and event.stream_id.int not in seen
+        seen.add(event.stream_id.int)
         rows.append(_event(event, envelopes[event.command], follows))
     return rows
 
@@ -101,7 +100,7 @@ def _envelope(command: CommandRow) -> Envelope:
         e.uuid(command.command_id),
         e.uuid(command.actor),
         e.uuid(command.on_behalf_of),
-        e.text(command.origin),
+        e.name(command.origin),
         e.binary(command.reason),
         e.uuid(command.correlation_id),
         e.text(command.causation_id),
@@ -112,8 +111,8 @@ def _event(row: EventRow, envelope: Envelope, follows: bool) -> bytes:
     columns = (
         e.uuid(row.stream_id),
         e.int4(row.version),
-        e.text(row.kind),
-        e.text(row.topic),
+        e.name(row.kind),
+        e.name(row.topic),
         e.int2(row.schema_version),
         e.binary(row.payload),
         *envelope,
@@ -127,31 +126,45 @@ def _event(row: EventRow, envelope: Envelope, follows: bool) -> bytes:
     )
 
 
-def _keys(unit: Append) -> frozenset[bytes]:
+Key = int | bytes | tuple[bytes, int]
+"""An id, a reservation, or a mark of a stream; ids as integers, which are hashed much faster."""
+
+
+def _keys(unit: Append) -> frozenset[Key]:
     """Whatever another unit must not touch at the same time, if it is to be taken in turn."""
-    keys = {command.command_id.bytes for command in unit.commands}
-    keys.update([event.stream_id.bytes for event in unit.events])
-    for pairs in (unit.reserve, unit.release):
-        keys.update([key for key, _ in pairs])
-    for pairs in (unit.mark, unit.unmark):
-        keys.update([key + stream.bytes for key, stream in pairs])
-    keys.update([subject.bytes for subject, _ in unit.subject_keys])
+    keys: set[Key] = {command.command_id.int for command in unit.commands}
+    keys.update([event.stream_id.int for event in unit.events])
+    keys.update([key for key, _ in unit.reserve + unit.release])
+    keys.update([(key, stream.int) for key, stream in unit.mark + unit.unmark])
+    keys.update([subject.int for subject, _ in unit.subject_keys])
     return frozenset(keys)
+
+
+def _places(unit: Append) -> list[int | None]:
+    if len(unit.commands) == len(unit.events) == 1:  # Nearly every unit.
+        [command], [event] = unit.commands, unit.events
+        is_own = command.stream_id == event.stream_id and command.version == event.version
+        return [0 if is_own else None]
+    events = {(row.stream_id, row.version): place for place, row in enumerate(unit.events)}
+    return [events.get((row.stream_id, row.version)) for row in unit.commands]
 
 
 def _check(unit: Append) -> None:
     if not unit.commands:
         raise ValueError("a unit needs a command")
-    if len({command.command_id for command in unit.commands}) < len(unit.commands):
+    if len({command.command_id.int for command in unit.commands}) < len(unit.commands):
         raise ValueError("a command id stands twice in one unit")
-    versions: dict[UUID, int] = {}
+    versions: dict[int, int] = {}
     for event in unit.events:
         if not 0 <= event.command < len(unit.commands):
             raise ValueError(f"no command {event.command} in the unit")
-        expected = versions.get(event.stream_id, event.version)
+        stream = event.stream_id.int
+        expected = versions.get(stream, event.version)
         if event.version != expected or event.version < 0:
             raise ValueError(f"version {event.version} of {event.stream_id}: not {expected}")
-        versions[event.stream_id] = event.version + 1
+        versions[stream] = event.version + 1
+    if len(unit.reserve) < 2:
+        return
     reserved = dict(unit.reserve)
     if any(reserved[key] != holder for key, holder in unit.reserve):
         raise ValueError("a key is reserved for two holders in one unit")

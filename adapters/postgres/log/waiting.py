@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from threading import Condition, Event
 from time import monotonic
 
-from adapters.postgres.log.units import Unit
+from adapters.postgres.log.units import Key, Unit
 from commands.ports import Outcome
 
 BATCH_UNITS = 512
@@ -36,7 +36,7 @@ class Waiting:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._queue: deque[Pending] = deque()
-        self._busy: set[bytes] = set()
+        self._busy: set[Key] = set()
         self._changed = Condition()
         self._over = Event()
         self._closed = False
@@ -93,7 +93,7 @@ class Waiting:
     def _pick(self) -> list[Pending]:
         batch: list[Pending] = []
         passed_over: list[Pending] = []
-        theirs: set[bytes] = set()
+        theirs: set[Key] = set()
         room = BATCH_BYTES
         for _ in range(min(len(self._queue), _LOOK_AHEAD)):
             if len(batch) >= BATCH_UNITS or room <= 0:
