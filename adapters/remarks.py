@@ -38,7 +38,7 @@ class Remark:
     key: str
     values: Mapping[str, Value]
 
-    def __init__(self, key: str, **values: Value) -> None:
+    def __init__(self, key: str, /, **values: Value) -> None:
         object.__setattr__(self, "key", key)
         object.__setattr__(self, "values", values)
 
@@ -155,7 +155,7 @@ def _field(spoken: Spoken, field: Field) -> str:
 class Remarkable(Exception):
     """An error that says what is wrong by a remark."""
 
-    def __init__(self, key: str, **values: Value) -> None:
+    def __init__(self, key: str, /, **values: Value) -> None:
         self.remark = Remark(key, **values)
         super().__init__(self.remark)
 
@@ -163,7 +163,7 @@ class Remarkable(Exception):
         return str(self.remark)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _remarkable, (type(self), self.remark)
+        return _remarkable, (type(self), self.args), vars(self)
 
 
 class Unread(Remarkable, ValueError):
@@ -182,5 +182,6 @@ def of_system(error: OSError) -> Saying:
     return Remark(f"system.{said}") if said else error.strerror or str(error)
 
 
-def _remarkable(kind: type[Remarkable], remark: Remark) -> Remarkable:
-    return kind(remark.key, **remark.values)
+def _remarkable(kind: type[Remarkable], args: tuple[object, ...]) -> Remarkable:
+    """As another process gets it: not made anew, for kinds differ in what they are made of."""
+    return kind.__new__(kind, *args)

@@ -76,6 +76,8 @@ class Texts:
     def message(self, key: str, language: str, **values: Any) -> str:
         """What is wrong with a field."""
         spoken = self.of(language)
+        if key in spoken.remarks:
+            return spoken.told(Remark(key, **values))
         return said(spoken.message(key), spoken.fill(values))
 
     def told(self, saying: Saying, language: str) -> str:

@@ -7,12 +7,16 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 
 from adapters import registry
+from adapters.importing.choosing import WrongHint
+from adapters.importing.mapping import BadMapping
 from adapters.importing.reasons import Reasons
+from adapters.importing.recording import BeingReverted
 from adapters.importing.report import Report
 from adapters.phrases import places
 from adapters.remarks import PROBLEM, Either, Field, Remark, Unread, several
@@ -26,7 +30,8 @@ registry.load()
 ROOT = Path(__file__).resolve().parents[1]
 TEXTS = Texts()
 ALLOWED = re.compile(
-    r"\{\w+\}|GET /v1/\S+|--\w[\w-]*|backstory (mapping|import)|BACKSTORY_\w+|docs/importing\.md"
+    r"\{\w+\}|GET /v1/\S+|--\w[\w-]*|backstory (mapping|import|serve|demo)"
+    r"|Backstory|BACKSTORY_\w+|docs/importing\.md"
     r"|MAPPING\.toml|\.xlsx?|encoding = \"gb18030\"|by = \"external\"|2026-03-01T09:00:00"
     r"|\b(CSV|XLSX|TOML|JSON|PDF|ZIP|RAR|7z|gzip|UTF-8|NUL|vCard|END:VCARD|CNY|ISO)\b"
     r"|\b(values|true|false|times|column|template|constant|made|earlier|than|fields|record|then"
@@ -63,9 +68,28 @@ def test_every_place_of_a_text_gets_a_value(language: str) -> None:
     assert {key: names for key, names in lacking.items() if names} == {}
 
 
+CODE = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "adapters").rglob("*.py"))
+
+
 def test_every_key_that_code_says_is_there() -> None:
     known = all_texts("en").keys()
-    assert sorted({key for key, _ in used()} - known) == []
+    sections = "|".join({key.partition(".")[0] for key in known})
+    whole = set(re.findall(rf'"((?:{sections})\.[a-z]+(?:-[a-z]+)*)"', CODE))
+    ends = set(re.findall(r'(?:leave_out|_undecided)\(\s*"([a-z-]+)"', CODE))
+    assert len(ends) > 10
+    whole |= {key for key, _ in used()} | {f"decide.{end}" for end in ends}
+    assert sorted(whole - known) == []
+
+
+def test_no_text_is_left_that_nobody_says() -> None:
+    """Keys stand in the code whole, or as the end of one that is put together there."""
+    silent = []
+    for key in all_texts("en"):
+        end = key.partition(".")[2]
+        ends = (key, end, end.removeprefix("more-"), end.removeprefix("by-"))
+        if not any(f'"{one}"' in CODE for one in ends):
+            silent.append(key)
+    assert silent == []
 
 
 def test_no_english_word_is_left_in_a_chinese_text() -> None:
@@ -120,9 +144,10 @@ def test_a_refusal_by_a_rule_and_wrong_fields_are_told_as_the_service_does() -> 
 
 def test_remarks_travel_between_processes_and_are_small() -> None:
     remark = Remark("rows.part", part="person").about(Remark("cells.no-date", text="x"))
-    for one in (remark, Unread("cells.no-date", text="x")):
+    errors = (BadMapping("mapping.nested", path="m"), WrongHint("currency", "x"))
+    for one in (remark, Unread("cells.no-date", text="x"), *errors, BeingReverted(UUID(int=0))):
         copy = pickle.loads(pickle.dumps(one))
-        assert str(copy) == str(one)
+        assert (type(copy), str(copy)) == (type(one), str(one))
     assert pickle.loads(pickle.dumps(remark)) == remark
     assert len(pickle.dumps(remark)) < 300
     report = Report()

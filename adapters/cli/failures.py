@@ -10,7 +10,7 @@ from adapters.importing.mapping import BadMapping
 from adapters.importing.recording import BeingReverted
 from adapters.importing.sources import UnreadableFile
 from adapters.postgres.log.secret import WrongSecret
-from adapters.remarks import Saying
+from adapters.remarks import Remark, Saying
 from aggregates.errors import DomainError
 from commands.ports import OutcomeUnknown, Overloaded
 
@@ -41,9 +41,9 @@ def failed(error: Exception) -> Failure | None:
         case EmbeddedPostgresError() | WrongSecret():
             return Failure(str(error), UNAVAILABLE)
         case psycopg.OperationalError() | psycopg.errors.InsufficientPrivilege():
-            return Failure(f"the database cannot be used: {_line(error)}", UNAVAILABLE)
+            return Failure(Remark("command.no-database", said=_line(error)), UNAVAILABLE)
         case OutcomeUnknown() | Overloaded():
-            return Failure(f"{_line(error)}; run the same command again to go on", UNAVAILABLE)
+            return Failure(Remark("command.again", said=_line(error)), UNAVAILABLE)
         case PermissionError():
             return Failure(str(error), UNAVAILABLE)
     return None

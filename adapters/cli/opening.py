@@ -58,10 +58,8 @@ def _require_data(wanted: Settings) -> None:
     url, folder = wanted.database_url, wanted.data.absolute()
     if has_cluster(folder / DATABASE_FOLDER) if url is None else _has_schema(url):
         return
-    where = folder if url is None else "the database has no tables of Backstory"
-    raise Failure(
-        f"no data here: {where}; start with backstory serve or backstory demo", UNAVAILABLE
-    )
+    where = str(folder) if url is None else Remark("where.no-tables")
+    raise Failure(Remark("command.no-data", where=where), UNAVAILABLE)
 
 
 def _has_schema(url: str) -> bool:
