@@ -7,7 +7,7 @@ its turn behind all the others each time: that costs twenty times the call.
 import os
 import threading
 
-BLOCK_BYTES = 4_096
+BLOCK_BYTES = 65_536
 
 
 class _Drawn(threading.local):

@@ -170,6 +170,10 @@ class Application:
         """Hand the unit to the store."""
         return self._log.submit(prepared.unit)
 
+    def submit_all(self, prepared: Sequence[Prepared]) -> "Sequence[Future[Outcome]]":
+        """Hand many units to the store, to be taken in one go where that can be."""
+        return self._log.submit_all([one.unit for one in prepared])
+
     def _outcome(self, prepared: Prepared) -> Outcome:
         """Store the unit and wait; the outcome of one with nothing to keep is known."""
         if prepared.is_empty:

@@ -1,7 +1,6 @@
 """The directory: which dictionary entries and records a command may name."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -45,9 +44,13 @@ class Directory:
 
     def refer(self, ref: Ref, id: UUID, max_age: float, offline: bool) -> Aggregate | None:
         """The record that a reference names; None where there is none of its kinds."""
-        for kind in filter(None, map(Aggregate.registry.get, ref.kinds)):
-            with suppress(NotFound):
-                return self._repository.get(kind, id, max_age=max_age, offline=offline)
+        for name in ref.kinds:
+            kind = Aggregate.registry.get(name)
+            try:
+                if kind is not None:
+                    return self._repository.get(kind, id, max_age=max_age, offline=offline)
+            except NotFound:
+                continue
         return None
 
     def entry(

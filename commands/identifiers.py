@@ -53,10 +53,8 @@ class Numbers:
         self._blocks: dict[str, _Block] = {}
         self._lock = Lock()
 
-    def next(self, series: str | None, today: date, *, offline: bool = False) -> str | None:
-        """The next number of a series in a year; None for records without numbers."""
-        if series is None:
-            return None
+    def next(self, series: str, today: date, *, offline: bool = False) -> str:
+        """The next number of a series in a year."""
         name = f"{series}-{today.year}"
         with self._lock:
             block = self._blocks.get(name)

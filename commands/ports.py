@@ -196,6 +196,10 @@ class EventLog(Lookups, Protocol):
         """
         ...
 
+    def submit_all(self, units: Sequence[Append]) -> "Sequence[Future[Outcome]]":
+        """Queue many units at once; each is stored, or not, for itself."""
+        ...
+
     def append(self, units: Sequence[Append]) -> list[Outcome]:
         """Submit all and wait for all."""
         ...

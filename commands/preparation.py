@@ -127,6 +127,9 @@ class Preparation:
         return aggregate
 
     def _number(self, kind: type[Aggregate], offline: bool) -> str | None:
+        """The next of its series; None for records without numbers."""
+        if kind.SERIES is None:
+            return None
         return self._numbers.next(kind.SERIES, self._occurrence.today(), offline=offline)
 
     def _check_meta(self, request: Request, caller: Caller) -> None:

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from pydantic import create_model
@@ -47,8 +47,7 @@ def _command_id(scope: int, idempotency_key: str) -> UUID:
 _canonical = json.JSONEncoder(sort_keys=True).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One command to one aggregate."""
 
     command: Command[Any]
@@ -79,7 +78,7 @@ class Request:
 
     def covered_by(self, whole: bytes | None) -> "Request":
         """The request as part of a batch that must be repeated as a whole."""
-        return replace(self, whole=whole)
+        return self._replace(whole=whole)
 
     def body(self) -> bytes:
         """The request in canonical form, for its fingerprint."""
@@ -91,8 +90,7 @@ class Request:
         return "\n".join((self.command.NAME, target, *parts)).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What an accepted command answers; the same for ever under the same idempotency key."""
 
     id: UUID

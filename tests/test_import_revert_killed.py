@@ -123,19 +123,21 @@ def test_cut_off_after_any_command_and_asked_for_again_it_ends_as_an_unbroken_on
     assert reverting.revert(backstory, whole.id) is not None
     steps = len({e.envelope.command_id for e in events(backstory, before)})
     assert steps > 5
-    submit = Application.submit
+    submit_all = Application.submit_all
     for n in range(steps + 1):
         broken = Files(backstory, tmp_path / f"b{n}", f"qq{n}x", 3)
         broken.begin()
         left = iter(range(n))
 
         def killing(application: Application, prepared: Any, left: Iterator[int] = left) -> Any:
-            if next(left, None) is None:
+            first = [one for one, _ in zip(prepared, left, strict=False)]
+            handed_over = submit_all(application, first)
+            if len(first) < len(prepared):
                 raise Killed
-            return submit(application, prepared)
+            return handed_over
 
         with monkeypatch.context() as patched:
-            patched.setattr(Application, "submit", killing)
+            patched.setattr(Application, "submit_all", killing)
             with pytest.raises(Killed):
                 reverting.revert(backstory, broken.id)
         assert reverting.outcome(backstory, broken.id) is None

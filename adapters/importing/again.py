@@ -1,7 +1,6 @@
 """Entering again: what an import did and its revert took back is asked for under another key."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from adapters.conveyor import Callback, Conveyor
@@ -44,7 +43,7 @@ class Renewing:
         ending = self._endings.get(request.idempotency_key or "")
         if ending is None:
             return request
-        return replace(request, idempotency_key=f"{request.idempotency_key}{ending}")
+        return request._replace(idempotency_key=f"{request.idempotency_key}{ending}")
 
     def _id(self, key: str) -> UUID:
         return self._caller.command_id(key + self._endings.get(key, ""))

@@ -1,9 +1,8 @@
 """Drafts: what rows say, before what they refer to is found."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from adapters.importing.fillers import Fields, references
@@ -20,8 +19,7 @@ RECORD = "record"
 ON_BEHALF_OF = "on_behalf_of"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """What one row says, its references still to be found."""
 
     line: Line
@@ -48,19 +46,21 @@ class Draft:
 
     def named(self) -> Iterator[Fields]:
         """The fields that may refer to other records: its own, its steps' and its parts'."""
-        yield {ON_BEHALF_OF: self.on_behalf_of}
+        if self.record is not None:
+            yield {RECORD: self.record}
+        if self.on_behalf_of is not None:
+            yield {ON_BEHALF_OF: self.on_behalf_of}
         yield self.fields
         yield from (further.fields for further in self.then)
         yield from (part.draft.fields for part in self.parts)
 
     def references(self) -> Iterator[Reference]:
         """Those to be looked up: not those to what the row's parts make."""
-        for fields in ({RECORD: self.record}, *self.named()):
+        for fields in self.named():
             yield from references(fields)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Another record that a row speaks of."""
 
     name: str

@@ -1,6 +1,6 @@
 """Fillers: rules bound to a file's columns and a command's fields."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -199,13 +199,15 @@ def with_made(fields: Fields, made: Mapping[str, str]) -> Fields:
     return {**fields, **said}
 
 
-def _referred(fields: Fields) -> Iterator[tuple[str, Reference]]:
+def _referred(fields: Fields) -> list[tuple[str, Reference]]:
     """Field and reference; of a field that takes several, each."""
+    referred = []
     for name, value in fields.items():
-        if isinstance(value, Reference):
-            yield name, value
-        elif isinstance(value, list):
-            yield from ((name, one) for one in value if isinstance(one, Reference))
+        if type(value) is Reference:
+            referred.append((name, value))
+        elif type(value) is list:
+            referred += [(name, one) for one in value if isinstance(one, Reference)]
+    return referred
 
 
 def resolved(fields: Fields, found: Finds) -> Fields:
@@ -213,7 +215,7 @@ def resolved(fields: Fields, found: Finds) -> Fields:
 
     Raises Invalid naming those that were not found and may not.
     """
-    named = list(_referred(fields))
+    named = _referred(fields)
     if not named:
         return fields
     wrong = [(n, one) for n, one in named if not one.is_optional and found.get(one) is None]

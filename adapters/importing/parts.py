@@ -1,7 +1,6 @@
 """Rows that speak of several records, of who did it, and of what looks wrong and is kept."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -42,8 +41,7 @@ class WholePlan(Plan):
         parts = self._parts_of(line)
         own = super().draft(line)
         user = self._on_behalf_of
-        return replace(
-            own,
+        return own._replace(
             parts=parts,
             on_behalf_of=None if user is None else user.value(line.cells),
             lane=_lane(own, parts),
@@ -135,7 +133,7 @@ def _part(name: str, plan: Plan, draft: Draft, before: list[Part]) -> Part:
     keys = {part.name: part.draft.key for part in before}
     said = written(with_made(draft.fields, keys)) if found_by is None else found_by.value
     key = f"import/{plan.kind.PLURAL}/said/{digest(said)}"
-    return Part(name, plan, replace(draft, key=key), found_by)
+    return Part(name, plan, draft._replace(key=key), found_by)
 
 
 def _lane(draft: Draft, parts: Iterable[Part]) -> str | None:

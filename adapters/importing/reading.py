@@ -103,7 +103,7 @@ class CsvFile:
         problem = line.problem
         if problem is None and len(line.cells) != len(self.header):
             problem = width_problem(len(line.cells), len(self.header))
-        elif problem is None and any("\0" in cell for cell in line.cells):
+        elif problem is None and "\0" in "".join(line.cells):
             problem = Remark("lines.nul")
         return line if problem is None else Line(line.number, line.cells, problem)
 

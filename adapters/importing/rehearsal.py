@@ -49,6 +49,9 @@ class Rehearsal:
         future.set_result(self._outcome(unit))
         return future
 
+    def submit_all(self, units: Sequence[Append]) -> "list[Future[Outcome]]":
+        return [self.submit(unit) for unit in units]
+
     def append(self, units: Sequence[Append]) -> list[Outcome]:
         return [self._outcome(unit) for unit in units]
 

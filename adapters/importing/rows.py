@@ -72,7 +72,7 @@ class Row:
         if isinstance(draft.on_behalf_of, str) and user is not None:
             self._run.require_user(user)
         of = self._run.caller
-        self._caller = replace(of, on_behalf_of=user or of.on_behalf_of)
+        self._caller = of if user is None else replace(of, on_behalf_of=user)
         self.begin: Request | UUID
         if draft.record is None:
             self.begin = plan.request(draft, found)
@@ -210,7 +210,7 @@ class Row:
             return
         request = asked.request
         if not request.command.CREATES:
-            request = replace(request, id=request.id or id)
+            request = request._replace(id=request.id or id)
 
         def done(result: Done | DomainError) -> None:
             if isinstance(result, Done):

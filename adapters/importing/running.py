@@ -1,7 +1,6 @@
 """Running an import: rows in, commands out, every row accounted for."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from itertools import chain, islice
 from typing import Literal
@@ -113,7 +112,7 @@ class Import:
         self._latest[lane] = max(at, before)
         if before <= at:
             return draft
-        return replace(draft, suspicious=(*draft.suspicious, OUT_OF_TIME))
+        return draft._replace(suspicious=(*draft.suspicious, OUT_OF_TIME))
 
     def _take(self, drafts: list[Draft]) -> None:
         """Begin with these rows; those that name records still to come are put off."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from os import fstat
 from pathlib import Path
-from typing import Literal, Protocol, TextIO
+from typing import Literal, NamedTuple, Protocol, TextIO
 
 from adapters.remarks import Remark, Remarkable, Saying
 
@@ -17,8 +17,7 @@ class NoSheet(UnreadableFile):
     """The file has no sheet of the name that was given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One row of the file as it stands there."""
 
     number: int

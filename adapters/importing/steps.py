@@ -1,9 +1,8 @@
 """Steps: the further commands to a row's record, and the rows that they are for."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.importing.fillers import Binding, Fields, Filler, filled
 from adapters.importing.mapping import BadMapping, Conditional, Rule, Step
@@ -17,8 +16,7 @@ MOMENT = Target(("occurred_at",), datetime)
 _REASON = Target(("reason",), str)
 
 
-@dataclass(frozen=True, slots=True)
-class Further:
+class Further(NamedTuple):
     """A further command to the record of a row, its references still to be found."""
 
     command: type[Command[Any]]
@@ -33,8 +31,7 @@ class Further:
         return any(known[name].is_required() for name in self.fields.keys() - fields.keys())
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A further request, for a record whose id is not known yet."""
 
     request: Request

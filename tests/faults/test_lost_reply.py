@@ -44,9 +44,14 @@ def writer(proxy: CuttingProxy) -> Iterator[Writer]:
     """One lane, connected and warm."""
     writer = Writer(proxy.url, lanes=1)
     for _ in range(6):
-        writer.submit(Unit(unit())).result(5)
+        submitted(writer, unit()).result(5)
     yield writer
     writer.close()
+
+
+def submitted(writer: Writer, given: Append) -> "Future[Outcome]":
+    [future] = writer.submit([Unit(given)])
+    return future
 
 
 def stored_copies(url: str, given: Append) -> tuple[int, int]:
@@ -71,7 +76,7 @@ def stored_receipt(url: str, given: Append) -> StoredReceipt:
 def boundaries(writer: Writer, proxy: CuttingProxy, way: Way, step: int) -> list[int]:
     """After how many bytes to cut, over one warm append and a little past it."""
     proxy.count()
-    writer.submit(Unit(unit(events=2, reserve=((KEY, stream_of(unit())),)))).result(5)
+    submitted(writer, unit(events=2, reserve=((KEY, stream_of(unit())),))).result(5)
     total = proxy.count()[way]
     edges = {0, 1, *range(total - 40, total + 2)}
     return sorted(n for n in edges | set(range(0, total, step)) if n >= 0)
@@ -90,10 +95,10 @@ def test_a_connection_cut_at_any_byte_stores_one_copy_and_answers_its_receipt(
         stream = unit()
         given = unit(stream_of(stream), events=2, reserve=((os.urandom(16), stream_of(stream)),))
 
-        outcome = writer.submit(Unit(given)).result(15)
+        outcome = submitted(writer, given).result(15)
 
         if proxy.cuts == cuts:  # cut the next one then: it lies past the end of this append
-            writer.submit(Unit(unit())).result(15)
+            submitted(writer, unit()).result(15)
         assert stored_copies(database_url, given) == (2, 1), f"cut after {count} bytes"
         assert isinstance(outcome, Committed), f"cut after {count} bytes: {outcome}"
     assert proxy.cuts >= len(cut_at) - 2
@@ -104,11 +109,11 @@ def test_what_was_stored_before_stays_known_whatever_is_lost(
     writer: Writer, proxy: CuttingProxy, database_url: str
 ) -> None:
     given = unit(events=2)
-    first = writer.submit(Unit(given)).result(5)
+    first = submitted(writer, given).result(5)
     for way in Way:
         for count in range(0, 400, 23):
             proxy.cut_after(way, count)
-            outcome = writer.submit(Unit(given)).result(15)
+            outcome = submitted(writer, given).result(15)
             assert outcome == Known(receipts(first))
     assert stored_copies(database_url, given) == (2, 1)
 
@@ -118,12 +123,12 @@ def test_a_batch_whose_reply_is_lost_keeps_each_units_own_outcome(
 ) -> None:
     holder, known = unit(reserve=((KEY, unit().commands[0].stream_id),)), unit()
     writer = Writer(proxy.url, lanes=1)
-    first = [writer.submit(Unit(given)).result(5) for given in (holder, known)]
+    first = [submitted(writer, given).result(5) for given in (holder, known)]
     good = [unit(events=2) for _ in range(10)]
     blocked = [*good[:5], known, unit(reserve=((KEY, stream_of(known)),)), *good[5:]]
     proxy.cut_after(Way.TO_CLIENT, 30)
 
-    outcomes = [future.result(15) for future in [writer.submit(Unit(one)) for one in blocked]]
+    outcomes = [future.result(15) for future in [submitted(writer, one) for one in blocked]]
 
     writer.close()
     assert outcomes[5] == Known(receipts(first[1]))
@@ -139,7 +144,7 @@ def test_an_original_that_still_runs_is_waited_for(
     given = unit(reserve=((KEY, stream_of(unit())),))
     with psycopg.connect(database_url) as blocker:
         blocker.execute("INSERT INTO backstory.reservations VALUES (%s, %s)", given.reserve[0])
-        future = writer.submit(Unit(given))
+        future = submitted(writer, given)
         wait_until_blocked(database_url, 1)
         proxy.drop_clients()
         wait_until_blocked(database_url, 2)
@@ -167,7 +172,7 @@ def test_an_original_that_arrives_late_stores_nothing_more(
     given = unit(events=2)
     proxy.sever_before_server()
 
-    outcome = writer.submit(Unit(given)).result(15)
+    outcome = submitted(writer, given).result(15)
     proxy.deliver()
     time.sleep(0.5)
 
@@ -216,7 +221,7 @@ def test_a_server_process_that_hangs_is_given_up_for_another(
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         given = unit(events=2)
-        future = writer.submit(Unit(given))
+        future = submitted(writer, given)
         try:
             assert isinstance(future.result(20), Committed)  # on a new connection
         finally:
@@ -229,7 +234,7 @@ def test_a_server_process_that_hangs_is_given_up_for_another(
 def test_with_no_server_the_answer_says_that_nothing_was_stored() -> None:
     writer = Writer("host=/nonexistent dbname=none", lanes=1, patience=0.3)
     with pytest.raises(Overloaded, match="nothing was stored"):
-        writer.submit(Unit(unit())).result(5)
+        submitted(writer, unit()).result(5)
     writer.close()
 
 
@@ -237,14 +242,14 @@ def test_a_reply_lost_for_good_leaves_the_outcome_unknown(
     proxy: CuttingProxy, database_url: str
 ) -> None:
     writer = Writer(proxy.url, lanes=1, patience=1)
-    writer.submit(Unit(unit())).result(5)
+    submitted(writer, unit()).result(5)
     given = unit()
     proxy.cut_after(Way.TO_CLIENT, 0)
     proxy.refuse()
     with pytest.raises(OutcomeUnknown):
-        writer.submit(Unit(given)).result(10)
+        submitted(writer, given).result(10)
     proxy.refuse(False)
-    again = writer.submit(Unit(given)).result(10)
+    again = submitted(writer, given).result(10)
     assert isinstance(again, Committed | Known)
     assert stored_copies(database_url, given) == (1, 1)
     writer.close()

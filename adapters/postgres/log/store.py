@@ -108,12 +108,15 @@ class PostgresLog:
     def submit(self, unit: Append) -> "Future[Outcome]":
         """Queue a unit for the next group commit. ValueError for one that no log could hold; the
         future may raise OutcomeUnknown, Overloaded."""
-        return self._writer.submit(Unit(unit))
+        return self.submit_all([unit])[0]
+
+    def submit_all(self, units: Sequence[Append]) -> "Sequence[Future[Outcome]]":
+        """Queue many units at once. ValueError, and none queued, for one that no log could hold."""
+        return self._writer.submit([Unit(unit) for unit in units])
 
     def append(self, units: Sequence[Append]) -> list[Outcome]:
         """Submit all and wait for all."""
-        futures = [self.submit(unit) for unit in units]
-        return [future.result() for future in futures]
+        return [future.result() for future in self.submit_all(units)]
 
     @property
     def waiting(self) -> int:

@@ -1,7 +1,7 @@
 """The units that wait to be stored: what may go together, and what has to wait its turn."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from threading import Condition, Event
 from time import monotonic
@@ -44,14 +44,13 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def put(self, pending: Pending) -> bool:
-        """False where the queue is full or closed."""
+    def put(self, pending: Sequence[Pending]) -> Sequence[Pending]:
+        """Queue them; answers those for which there is no room, or all where it is closed."""
         with self._changed:
-            if self._closed or len(self._queue) >= self._limit:
-                return False
-            self._queue.append(pending)
+            room = 0 if self._closed else max(0, self._limit - len(self._queue))
+            self._queue.extend(pending[:room])
             self._changed.notify()
-            return True
+            return pending[room:]
 
     def take(self) -> list[Pending] | None:
         """The next batch, as soon as there is one; None when closed and empty."""

@@ -1,6 +1,6 @@
 """Group commit: whatever waits at the same moment is stored in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from functools import partial
 from threading import Event, Thread
@@ -55,12 +55,12 @@ class Writer:
         """How many units are not yet on their way."""
         return len(self._waiting)
 
-    def submit(self, unit: Unit) -> "Future[Outcome]":
-        """Queue a unit; its future always ends, with an outcome or with what went wrong."""
-        pending = Pending(unit)
-        if not self._waiting.put(pending):
-            pending.future.set_exception(Overloaded("too many units wait, or the log is closed"))
-        return pending.future
+    def submit(self, units: Iterable[Unit]) -> "list[Future[Outcome]]":
+        """Queue units; their futures always end, with an outcome or with what went wrong."""
+        pending = [Pending(unit) for unit in units]
+        for refused in self._waiting.put(pending):
+            refused.future.set_exception(Overloaded("too many units wait, or the log is closed"))
+        return [one.future for one in pending]
 
     def close(self) -> None:
         """Store what waits, then stop."""
