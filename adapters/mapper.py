@@ -35,20 +35,21 @@ class _Sealing:
 
     def __init__(self, mapper: "Mapper", offline: bool) -> None:
         self._mapper, self._offline = mapper, offline
-        self._new: set[UUID] = set()
-        self._ciphers: dict[UUID, AESGCM] = {}
-        self._wrapped: dict[UUID, bytes] = {}
+        self._new: set[int] = set()
+        self._ciphers: dict[int, AESGCM] = {}
+        self._wrapped: list[tuple[UUID, bytes]] = []
 
     def begin(self, streams: Iterable[UUID]) -> None:
-        self._new |= set(streams)
+        self._new.update([stream.int for stream in streams])
 
     def _cipher(self, subject: UUID) -> AESGCM:
-        cipher = self._ciphers.get(subject)
-        if cipher is None and subject not in self._new:
+        cipher = self._ciphers.get(subject.int)
+        if cipher is None and subject.int not in self._new:
             cipher = self._mapper.subjects.get(subject, offline=self._offline)
         if cipher is None:
-            cipher, self._wrapped[subject] = self._mapper.subjects.create(subject)
-            self._ciphers[subject] = cipher
+            cipher, wrapped = self._mapper.subjects.create(subject)
+            self._wrapped.append((subject, wrapped))
+            self._ciphers[subject.int] = cipher
         return cipher
 
     def seal_event(self, event: Event, stream_id: UUID, version: int, root: UUID | None) -> bytes:
@@ -69,10 +70,11 @@ class _Sealing:
         return orjson.dumps(seal(self._cipher(subject), str(subject), reason, bound_to))
 
     def created(self) -> tuple[tuple[UUID, bytes], ...]:
-        return tuple(self._wrapped.items())
+        return tuple(self._wrapped)
 
     def keep(self) -> None:
-        self._mapper.subjects.keep(self._ciphers)
+        if self._ciphers:
+            self._mapper.subjects.keep(self._ciphers)
 
 
 class Mapper:

@@ -34,7 +34,8 @@ class SubjectKeys:
 
     def __init__(self, log: EventLog, keyring: Keyring) -> None:
         self._log, self._keyring = log, keyring
-        self._ciphers: OrderedDict[UUID, AESGCM] = OrderedDict()
+        self._ciphers: OrderedDict[int, AESGCM] = OrderedDict()
+        """By the integer of the subject's id, which is hashed much faster."""
         self._lock = Lock()
 
     def create(self, subject: UUID) -> tuple[AESGCM, bytes]:
@@ -42,7 +43,8 @@ class SubjectKeys:
         key = random_bytes(KEY_BYTES)
         return AESGCM(key), self._keyring.wrap(subject, key)
 
-    def keep(self, ciphers: Mapping[UUID, AESGCM]) -> None:
+    def keep(self, ciphers: Mapping[int, AESGCM]) -> None:
+        """``ciphers``: by the integer of the subject's id."""
         with self._lock:
             self._ciphers.update(ciphers)
             while len(self._ciphers) > CACHED_SUBJECTS:
@@ -51,25 +53,25 @@ class SubjectKeys:
     def forget(self, subjects: Iterable[UUID]) -> None:
         with self._lock:
             for subject in subjects:
-                self._ciphers.pop(subject, None)
+                self._ciphers.pop(subject.int, None)
 
     def cached(self, subject: UUID) -> AESGCM | None:
-        return self._ciphers.get(subject)
+        return self._ciphers.get(subject.int)
 
     def load(self, subjects: Iterable[UUID]) -> None:
         """Fetch those not cached, in one round trip."""
-        missing = [s for s in subjects if s not in self._ciphers]
+        missing = [s for s in subjects if s.int not in self._ciphers]
         if missing:
             wrapped = self._log.subject_keys(missing)
-            self.keep({s: AESGCM(self._keyring.unwrap(s, w)) for s, w in wrapped.items()})
+            self.keep({s.int: AESGCM(self._keyring.unwrap(s, w)) for s, w in wrapped.items()})
 
     def get(self, subject: UUID, *, offline: bool = False) -> AESGCM | None:
         """The subject's cipher; None where it has no key (never had, or was erased)."""
-        if subject not in self._ciphers:
+        if subject.int not in self._ciphers:
             if offline:
                 raise NeedsIO
             self.load([subject])
-        return self._ciphers.get(subject)
+        return self._ciphers.get(subject.int)
 
 
 def binding(stream: UUID, version: int, field: str = "") -> bytes:

@@ -7,10 +7,9 @@ of the same name are copied by themselves, and there is nothing to construct.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from inspect import get_annotations
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, NamedTuple, Self, get_args
 from uuid import UUID, uuid5
 
 from pydantic import create_model
@@ -20,8 +19,7 @@ from aggregates.events import Created, Event, PartEvent
 from aggregates.values import MOST_CUSTOM, ExternalId, with_changes
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """A value that at most one stream may hold at a time, in a scope such as ``customer-name``."""
 
     scope: str
@@ -30,8 +28,7 @@ class Reservation:
     """Raised with ``existing_id`` where another stream holds the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A value to find streams by, in a scope; any number of streams may share it."""
 
     scope: str
@@ -40,8 +37,7 @@ class Mark:
     """Whether its vacancy may be required: then requests for it are carried out one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vacant:
+class Vacant(NamedTuple):
     """What must not be marked by another stream when the pending events are stored."""
 
     mark: Mark

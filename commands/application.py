@@ -168,7 +168,7 @@ class Application:
 
     def submit(self, prepared: Prepared) -> "Future[Outcome]":
         """Hand the unit to the store."""
-        return self._log.submit(prepared.unit)
+        return self.submit_all([prepared])[0]
 
     def submit_all(self, prepared: Sequence[Prepared]) -> "Sequence[Future[Outcome]]":
         """Hand many units to the store, to be taken in one go where that can be."""

@@ -17,6 +17,7 @@ from aggregates.merge import CustomerMerged
 from commands.base import Command, Known, Meta
 from commands.conflicts import require_match
 from commands.directory import Directory
+from commands.holdings import Held, Holdings, held_by
 from commands.identifiers import Numbers, uuid7
 from commands.known import Knowledge, survivor
 from commands.occurrence import Occurrence
@@ -93,7 +94,7 @@ class Preparation:
         command, meta = request.command, request.meta
         self._check_meta(request, caller)
         aggregate = self._aggregate(request, offline, fresh)
-        before, held = aggregate.version, _held(aggregate)
+        before, held = aggregate.version, held_by(aggregate)
         if command.CREATES and meta.incomplete:
             aggregate.incomplete = meta.incomplete
         uses = self.directory.resolve(command, caller, offline=offline, fresh=fresh)
@@ -184,36 +185,29 @@ class Preparation:
         caller: Caller,
         touched: list[Aggregate],
         before: int,
-        held: tuple[set[Reservation], set[Mark]],
+        held: Held,
         uses: set[Reservation],
         offline: bool,
     ) -> Prepared:
         own = touched[0]
         sealing = self._shared or self._codec.sealing(offline=offline)
-        sealing.begin(a.id for a in touched if a.version == len(a.pending))
+        sealing.begin([a.id for a in touched if a.version == len(a.pending)])
         row = self._command_row(request, caller, own, sealing)
-        events = tuple(self._event_rows(touched, request.meta, sealing, offline))
-        reserved, marked = _claims([own, *_begun(touched[1:])])
-        new = [(m, id) for m, id in marked if id != own.id or m not in held[1]]
-        gone = [m for m in held[1] if (m, own.id) not in marked]
-        keys = {mark: self._key(mark) for mark in (*(m for m, _ in new), *gone)}
-        reserve = {r: id for r, id in reserved.items() if r not in held[0]}
-        rejections = {self._key(r): r.rejection for r in reserve}
-        reserve |= dict.fromkeys(uses, own.id)
+        events = self._event_rows(touched, request.meta, sealing, offline)
+        holds = Holdings(own, _begun(touched[1:]), held, uses, self._key)
         unit = Append(
             commands=(row,),
             events=events,
-            reserve=tuple((self._key(r), id) for r, id in reserve.items()),
-            release=tuple((self._key(r), own.id) for r in held[0] - reserved.keys()),
-            mark=tuple((keys[m], id) for m, id in new),
-            unmark=tuple((keys[m], own.id) for m in gone),
+            reserve=holds.reserve,
+            release=holds.release,
+            mark=holds.mark,
+            unmark=holds.unmark,
             subject_keys=sealing.created(),
         )
         for aggregate in touched:
             aggregate.collect_events()
             aggregate.vacant = []
-        guarded = frozenset(key for mark, key in keys.items() if mark.is_guarded)
-        return Prepared(request, unit, touched, before, sealing, rejections, guarded)
+        return Prepared(request, unit, touched, before, sealing, holds.rejections, holds.guarded)
 
     def _command_row(
         self, request: Request, caller: Caller, own: Aggregate, sealing: SealingSession
@@ -242,13 +236,14 @@ class Preparation:
 
     def _event_rows(
         self, touched: Iterable[Aggregate], meta: Meta, sealing: SealingSession, offline: bool
-    ) -> Iterator[EventRow]:
+    ) -> tuple[EventRow, ...]:
+        rows = []
         for aggregate in touched:
             version = aggregate.version - len(aggregate.pending)
             root = aggregate.root_customer_id
             for event in aggregate.pending:
                 version += 1
-                yield EventRow(
+                row = EventRow(
                     command=0,
                     stream_id=aggregate.id,
                     version=version,
@@ -261,6 +256,8 @@ class Preparation:
                     ),
                     customer_id=root,
                 )
+                rows.append(row)
+        return tuple(rows)
 
     def _key(self, claim: Reservation | Mark) -> bytes:
         return self._keys.lookup(claim.scope, claim.value)
@@ -295,21 +292,6 @@ def _pending(aggregates: Iterable[Aggregate]) -> Iterator[Event]:
         yield from aggregate.pending
 
 
-def _held(aggregate: Aggregate) -> tuple[set[Reservation], set[Mark]]:
-    """What an aggregate holds before it is changed."""
-    if aggregate.version == 0:
-        return set(), set()
-    return set(aggregate.reservations()), set(aggregate.marks())
-
-
 def _begun(aggregates: Iterable[Aggregate]) -> Iterator[Aggregate]:
     """Those that begin here: what a command changes beside them holds what it held before."""
     return (a for a in aggregates if a.version == len(a.pending))
-
-
-def _claims(
-    touched: Iterable[Aggregate],
-) -> tuple[dict[Reservation, UUID], dict[tuple[Mark, UUID], None]]:
-    """What the aggregates hold after the change; one that recorded nothing changed nothing."""
-    reserved = {r: a.id for a in touched for r in a.reservations() if a.version}
-    return reserved, {(m, a.id): None for a in touched for m in a.marks() if a.version}

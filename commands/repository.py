@@ -43,7 +43,8 @@ class Repository:
     ) -> None:
         self._log, self._codec, self._clock = log, codec, clock
         self.reference_seconds = reference_seconds
-        self._cache: OrderedDict[UUID, tuple[Aggregate, float]] = OrderedDict()
+        self._cache: OrderedDict[int, tuple[Aggregate, float]] = OrderedDict()
+        """By the integer of the id, which is hashed much faster."""
         self._lock = Lock()
 
     def get(
@@ -54,7 +55,7 @@ class Repository:
         Raises NotFound where there is none of this kind; NeedsIO where ``offline`` and the log
         would have to be asked.
         """
-        cached = self._cache.get(id)
+        cached = self._cache.get(id.int)
         if cached is not None and (max_age is None or self._clock() - cached[1] <= max_age):
             return _of_kind(kind, cached[0]).copy()
         if offline:
@@ -67,7 +68,7 @@ class Repository:
         """Bring what is known of these records up to date, so that requests can name them without
         a look at the log for each: in one round trip, but for those with very much news."""
         now = self._clock()
-        known = {id: self._cache.get(id, (None, -inf)) for id in ids}
+        known = {id: self._cache.get(id.int, (None, -inf)) for id in ids}
         old = {
             id: aggregate
             for id, (aggregate, at) in known.items()
@@ -93,20 +94,20 @@ class Repository:
             self.forget(aggregate.id)
             return
         with self._lock:
-            known = self._cache.pop(aggregate.id, None)
+            known = self._cache.pop(aggregate.id.int, None)
             if known is not None and known[0].version > aggregate.version:
                 aggregate = known[0]
-            self._cache[aggregate.id] = (aggregate, self._clock())
+            self._cache[aggregate.id.int] = (aggregate, self._clock())
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
 
     def forget(self, id: UUID) -> None:
         with self._lock:
-            self._cache.pop(id, None)
+            self._cache.pop(id.int, None)
 
     def exists(self, id: UUID) -> bool:
         """Whether a stream of any kind has this id."""
-        return id in self._cache or bool(self._log.stream(id, limit=1))
+        return id.int in self._cache or bool(self._log.stream(id, limit=1))
 
     def at(self, kind: type[A], id: UUID, version: int) -> A:
         """The aggregate as it was at an earlier version, from the log."""

@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from adapters.importing.claims import Claim, claims
+from adapters.importing.drafts import Draft
 from adapters.importing.report import Report
 from adapters.importing.running import CHUNK, Import
 from adapters.importing.sources import Line
@@ -26,8 +27,12 @@ from commands.ports import OutcomeUnknown
 LARGE_BYTES = 2_000_000
 """A file from which on further processes begin sooner than one is done."""
 AHEAD, MOST_AHEAD = 2, 8
-"""Batches that each worker has before no more rows are read; and that one may have, whose rows no
+"""Batches that each worker has before others are given rows; and that one may have, whose rows no
 other may enter."""
+
+
+Rows = list[Draft | Line]
+"""Drafts; and lines that cannot be read, or are for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +44,82 @@ class _Batch:
 
 
 class _Worker:
-    """One process, and what it has to do."""
+    """One further process, and what it has to do."""
 
     def __init__(self, task: Task) -> None:
         self.pool = ProcessPoolExecutor(
             1, get_context("spawn"), initializer=begin, initargs=(task,)
         )
-        self.lines: list[Line] = []
+        self.rows: Rows = []
         self.claimed: set[Claim] = set()
-        self.given: deque[_Batch] = deque()
-        self.load = 0
-        """Rows that it has not said what became of."""
+        self._given: deque[_Batch] = deque()
+
+    @property
+    def ahead(self) -> int:
+        """Batches that it was given and has not told of."""
+        return len(self._given)
+
+    @property
+    def oldest(self) -> "Future[Taken]":
+        return self._given[0].taken
+
+    def give(self) -> None:
+        """Send it the rows that were gathered for it."""
+        lines = [row.line if isinstance(row, Draft) else row for row in self.rows]
+        self._given.append(_Batch(self.claimed, self.pool.submit(take, lines)))
+        self.rows, self.claimed = [], set()
+
+    def land(self, report: Report) -> tuple[list[Line], set[Claim]]:
+        """Account for its oldest batch. Answers the rows that are to be entered later, and what it
+        claims no more."""
+        batch = self._given.popleft()
+        taken = batch.taken.result()
+        report.add(taken.report)
+        return taken.later, batch.claimed.difference(
+            self.claimed, *(other.claimed for other in self._given)
+        )
+
+
+class _Own:
+    """This process, as far as it enters rows itself."""
+
+    def __init__(self, importing: Import) -> None:
+        self._importing = importing
+        self.rows: Rows = []
+        self.claimed: set[Claim] = set()
+        self._begun = 0
+
+    @property
+    def ahead(self) -> int:
+        """Batches that were begun and may not be done."""
+        return self._begun
+
+    def give(self) -> None:
+        """Enter the rows that were gathered, without waiting for the last of them."""
+        rows, self.rows = self.rows, []
+        self._begun += 1
+        self._importing.enter(rows)
+
+    def land(self, report: Report) -> tuple[list[Line], set[Claim]]:
+        """Wait until all that was begun is done; see ``_Worker.land``."""
+        self._begun = 0
+        claimed = self.claimed
+        self.claimed = set()
+        return self._importing.landed(), claimed
 
 
 class Crew:
     """Enters the rows of a file by several processes. For one thread."""
 
-    def __init__(self, own: Import, task: Task, workers: int) -> None:
-        """``own`` enters what can only be when everything else is there, and has the report."""
-        self._own, self._kind = own, own.plan.kind
-        self._workers = [_Worker(task) for _ in range(workers)]
-        self._claimed: dict[Claim, _Worker] = {}
+    def __init__(self, own: Import, task: Task, workers: int, *, is_apart: bool = False) -> None:
+        """``own`` has the report, and enters what can only be when everything else is there.
+
+        ``workers``: the processes that enter rows, this one among them unless ``is_apart``.
+        """
+        self._importing, self._kind = own, own.plan.kind
+        self._own = None if is_apart else _Own(own)
+        self._others = [_Worker(task) for _ in range(workers if is_apart else workers - 1)]
+        self._claimed: dict[Claim, _Worker | _Own] = {}
         self._later: list[Line] = []
         self._later_lanes: set[str] = set()
 
@@ -70,101 +130,104 @@ class Crew:
             self._enter(iter(file), progress)
         except BrokenProcessPool as error:
             raise OutcomeUnknown("a process that entered rows has ended") from error
-        return self._own.run(sorted(self._later, key=lambda line: line.number), progress)
+        return self._importing.run(sorted(self._later, key=lambda line: line.number), progress)
 
     def settle(self) -> None:
         """Wait for what is on its way, and tell nobody."""
-        for worker in self._workers:
+        for worker in self._others:
             worker.pool.shutdown(cancel_futures=True)
-        self._own.settle()
+        self._importing.settle()
 
     def _enter(self, rows: Iterator[Line], progress: Callable[[Report], None]) -> None:
-        """Have the workers enter these rows, all that can be by now."""
+        """Have everybody enter these rows, all that can be by now."""
         while chunk := list(islice(rows, CHUNK)):
             for line in chunk:
                 self._put(line)
-            progress(self._own.report)
-        for worker in self._workers:
-            self._give(worker)
-        for worker in self._workers:
-            self._finish(worker)
-            progress(self._own.report)
+            progress(self._importing.report)
+        own: list[_Worker | _Own] = [] if self._own is None else [self._own]
+        everybody = [*self._others, *own]
+        for one in everybody:
+            if one.rows:
+                one.give()
+        for one in everybody:
+            self._finish(one)
+            progress(self._importing.report)
 
     def _put(self, line: Line) -> None:
-        lane, claimed = self._claims(line)
-        if lane is not None and lane in self._later_lanes:
+        row = self._read(line)
+        claimed = set(claims(self._kind, row)) if isinstance(row, Draft) else set()
+        if isinstance(row, Draft) and row.lane is not None and row.lane in self._later_lanes:
             self._later.append(line)
             return
-        worker = self._whose(claimed)
-        worker.lines.append(line)
-        worker.claimed |= claimed
-        worker.load += 1
-        self._claimed |= dict.fromkeys(claimed, worker)
-        if len(worker.lines) == CHUNK:
-            self._give(worker)
+        one = self._whose(claimed)
+        one.rows.append(row)
+        one.claimed |= claimed
+        self._claimed |= dict.fromkeys(claimed, one)
+        if len(one.rows) == CHUNK:
+            self._give(one)
 
-    def _claims(self, line: Line) -> tuple[str | None, set[Claim]]:
-        """The row's lane and claims; what cannot be read can be in nobody's way."""
-        plan = self._own.plan
+    def _read(self, line: Line) -> Draft | Line:
+        """What the row says; the line, where it cannot be read: it can be in nobody's way."""
+        plan = self._importing.plan
         if line.problem is not None or not plan.is_for(line):
-            return None, set()
+            return line
         try:
-            draft = plan.draft(line)
+            return plan.draft(line)
         except Invalid:
-            return None, set()
-        return draft.lane, set(claims(self._kind, draft))
+            return line
 
-    def _whose(self, claimed: set[Claim]) -> _Worker:
-        """The worker that has rows with one of these claims, or who has least to do."""
+    def _whose(self, claimed: set[Claim]) -> _Worker | _Own:
+        """Who has rows with one of these claims; or who has not enough to do."""
         while True:
             holding = {id(w): w for c in claimed if (w := self._claimed.get(c)) is not None}
             if not holding:
-                return min(self._workers, key=lambda worker: worker.load)
+                break
             one, *others = holding.values()
             if not others:
                 return one
             self._finish(one)
+        idle = [worker for worker in self._others if worker.ahead < AHEAD]
+        if not idle and self._own is not None:
+            return self._own
+        return min(idle or self._others, key=lambda worker: (worker.ahead, len(worker.rows)))
 
-    def _give(self, worker: _Worker) -> None:
-        """Send the worker the rows that were gathered for it, if any were."""
-        if not worker.lines:
-            return
-        taken = worker.pool.submit(take, worker.lines)
-        worker.given.append(_Batch(worker.claimed, taken))
-        worker.lines, worker.claimed = [], set()
+    def _give(self, one: _Worker | _Own) -> None:
+        """Have the rows entered that were gathered; account for what is done meanwhile."""
+        one.give()
+        if isinstance(one, _Own) and one.ahead > MOST_AHEAD:
+            self._land(one)
         self._collect()
-        while self._are_busy() or len(worker.given) > MOST_AHEAD:
-            oldest = [other.given[0].taken for other in self._workers if other.given]
-            wait(oldest, return_when=FIRST_COMPLETED)
+        while self._must_wait(one):
+            wait([w.oldest for w in self._others if w.ahead], return_when=FIRST_COMPLETED)
             self._collect()
 
-    def _are_busy(self) -> bool:
+    def _must_wait(self, given: _Worker | _Own) -> bool:
         """Whether nobody would be idle if no more rows were read for a while."""
-        return all(len(worker.given) >= AHEAD for worker in self._workers)
+        if isinstance(given, _Worker) and given.ahead > MOST_AHEAD:
+            return True
+        return self._own is None and all(worker.ahead >= AHEAD for worker in self._others)
 
     def _collect(self) -> None:
         """Account for the batches that are done."""
-        for worker in self._workers:
-            while worker.given and worker.given[0].taken.done():
+        for worker in self._others:
+            while worker.ahead and worker.oldest.done():
                 self._land(worker)
 
-    def _finish(self, worker: _Worker) -> None:
-        self._give(worker)
-        while worker.given:
-            self._land(worker)
+    def _finish(self, one: _Worker | _Own) -> None:
+        """Have all that was gathered for it done."""
+        if one.rows:
+            one.give()
+        while one.ahead:
+            self._land(one)
 
-    def _land(self, worker: _Worker) -> None:
-        """Account for the worker's oldest batch."""
-        batch = worker.given.popleft()
-        taken = batch.taken.result()
-        self._own.report.add(taken.report)
-        worker.load -= taken.report.read + len(taken.later)
-        for line in taken.later:
+    def _land(self, one: _Worker | _Own) -> None:
+        later, free = one.land(self._importing.report)
+        for line in later:
             self._later.append(line)
-            if (lane := self._claims(line)[0]) is not None:
-                self._later_lanes.add(lane)
-        still = set().union(worker.claimed, *(other.claimed for other in worker.given))
-        for claim in batch.claimed - still:
+            row = self._read(line)
+            if isinstance(row, Draft) and row.lane is not None:
+                self._later_lanes.add(row.lane)
+        for claim in free:
             self._claimed.pop(claim, None)
 
 

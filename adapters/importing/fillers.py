@@ -42,20 +42,19 @@ class Filler:
         """The field's value; None where the row has none. Raises Invalid."""
         if self.text is None:
             return self.constant
+        rule = self.rule
         try:
-            return self._read_from(self.text(cells))
+            text = self.text(cells)
+            if rule.trim:
+                text = text.strip()
+            if not text:
+                return self.default
+            stands_for = rule.values.get(text, text) if rule.values else text
+            if self.read is None or not isinstance(stands_for, str):
+                return stands_for
+            return self.read(stands_for)
         except ValueError as error:
             raise Invalid(why(error).of(".".join(self.path))) from error
-
-    def _read_from(self, text: str) -> Any:
-        if self.rule.trim:
-            text = text.strip()
-        if not text:
-            return self.default
-        stands_for = self.rule.values.get(text, text)
-        if self.read is None or not isinstance(stands_for, str):
-            return stands_for
-        return self.read(stands_for)
 
 
 class Binding:

@@ -60,6 +60,8 @@ class Job:
     workers: int | None = 1
     """Processes that enter rows; None: as many as its size deserves. Status histories and
     rehearsals take one."""
+    is_apart: bool = False
+    """Whether this process has others to serve, and leaves large files to further ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +198,7 @@ def _crew(
         job.on_duplicate,
         id,
     )
-    return Crew(importing, task, workers)
+    return Crew(importing, task, workers, is_apart=job.is_apart)
 
 
 def _rehearsal(backstory: "Backstory", prepared: PreparedJob) -> Import:

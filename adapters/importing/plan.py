@@ -138,10 +138,11 @@ class Plan:
     def request(self, draft: Draft, found: Finds) -> Request:
         """The request that enters the record. Raises Invalid."""
         fields = resolved(draft.fields, found)
-        pointing = (n for n in self._may_lack if n in draft.fields and n not in fields)
+        pointing = [n for n in self._may_lack if n in draft.fields and n not in fields]
         incomplete = (*draft.incomplete, *pointing)
-        missing = frozenset(incomplete) - {OCCURRED_AT}
-        command = relaxed(self.command, missing) if missing else self.command
+        command = self.command
+        if missing := frozenset(incomplete) - {OCCURRED_AT}:
+            command = relaxed(command, missing)
         meta = Meta(occurred_at=draft.occurred_at, incomplete=incomplete)
         made = validated(command, fields)
         return Request(made, meta=meta, idempotency_key=draft.key)

@@ -40,6 +40,7 @@ class Row:
         """Raises Invalid where the row as a whole cannot be, before anything of it is entered."""
         self._run, self._draft = run, draft
         self._made = {part.name: UNKNOWN for part in draft.parts}
+        self._found = RowReferences(run.references, self._made)
         self._asking = {part.name: self._request(part) for part in draft.parts}
         self._bind()
         self.further = self._steps()
@@ -66,8 +67,7 @@ class Row:
 
     def _bind(self) -> None:
         """Say what is to be done, with what the row's parts have made so far."""
-        plan, draft = self._run.plan, self._draft
-        found = RowReferences(self._run.references, self._made)
+        plan, draft, found = self._run.plan, self._draft, self._found
         user = named(ON_BEHALF_OF, draft.on_behalf_of, found)
         if isinstance(draft.on_behalf_of, str) and user is not None:
             self._run.require_user(user)
@@ -80,8 +80,7 @@ class Row:
             self.begin = plan.record(draft, found)
 
     def _steps(self) -> deque[Asked]:
-        found = RowReferences(self._run.references, self._made)
-        return deque(self._run.plan.further(self._draft, found))
+        return deque(self._run.plan.further(self._draft, self._found))
 
     def start(self) -> None:
         """Begin, when it is the row's turn."""
@@ -116,8 +115,7 @@ class Row:
 
     def _request(self, part: Part) -> Request:
         try:
-            found = RowReferences(self._run.references, self._made)
-            return part.plan.request(part.draft, found)
+            return part.plan.request(part.draft, self._found)
         except Invalid as error:
             raise within(part.name, error) from error
 
@@ -141,9 +139,10 @@ class Row:
         """The record is entered, or told more of."""
         if self._draft.parts:
             self._bind()
-        if any(asked.awaits_parts for asked in self.further):
-            self.further = self._steps()
-        self.further = deque(asked for asked in self.further if not self._stored(asked.request))
+        if self.further:
+            if any(asked.awaits_parts for asked in self.further):
+                self.further = self._steps()
+            self.further = deque(asked for asked in self.further if not self._stored(asked.request))
         if isinstance(self.begin, UUID):
             self._continue(self.begin)
             return
@@ -155,7 +154,7 @@ class Row:
             self.exists(stored.stream_id, is_same=self._run.is_repeated(self.begin, stored))
 
     def _stored(self, request: Request) -> StoredReceipt | None:
-        command_id = request.command_id(self._caller)
+        command_id = request.command_id(self._caller) if self.known else None
         return None if command_id is None else self.known.get(command_id)
 
     def entered(self, result: Done | DomainError) -> None:

@@ -77,8 +77,25 @@ class Import:
         """Import these rows and wait until that is done; answers those that name rows which are
         not there yet, to be imported when all others are."""
         self._take(self._drafts(lines))
+        return self.landed()
+
+    def enter(self, rows: Iterable[Draft | Line]) -> None:
+        """Begin with these rows, those that were drafted already as they are."""
+        drafts: list[Draft] = []
+        for row in rows:
+            if isinstance(row, Draft):
+                self.report.read += 1
+                drafts.append(row)
+            else:
+                drafts += self._drafts([row])
+        self._take(drafts)
+
+    def landed(self) -> list[Line]:
+        """Wait until all that was begun is done; answers the rows that name others which are not
+        there yet, to be imported when all others are."""
         self.conveyor.finish()
         later, self._postponed = [draft.line for draft in self._postponed], []
+        self._postponed_lanes = set()
         self.report.read -= len(later)
         return later
 

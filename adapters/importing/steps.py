@@ -49,6 +49,8 @@ class Condition:
         self._unless = list(_bound(given.unless, columns))
 
     def holds(self, cells: list[str]) -> bool:
+        if not (self._when or self._unless):
+            return True
         if any(cells[at] in texts for at, texts in self._unless):
             return False
         return all(cells[at] in texts for at, texts in self._when)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from adapters.exporting.formulas import original
 from adapters.importing.mapping import BadMapping, Rule, nearest
@@ -61,7 +62,7 @@ class Columns:
         if rule.column is not None:
             at = self.index(rule.column)
             taken = self._text
-            return lambda cells: taken(cells[at])
+            return itemgetter(at) if taken is str else lambda cells: taken(cells[at])
         templates = rule.template if isinstance(rule.template, list) else [rule.template or ""]
         compiled = [self._template(template) for template in templates]
         return lambda cells: next((text for t in compiled if (text := t(cells))), "")

@@ -114,6 +114,7 @@ class Run:
             None if row.is_rehearsal else row.id,
             language=asked.language,
             workers=None,
+            is_apart=True,
         )
 
     def _require_standing(self) -> None:

@@ -48,7 +48,7 @@ def side(database_url: str) -> Iterator[WriteSide]:
 def keys(side: WriteSide) -> SubjectKeys:
     """Keys of two subjects, in memory."""
     keys = SubjectKeys(side.log, KEYRING)
-    keys.keep({subject: keys.create(subject)[0] for subject in (SUBJECT, OTHER)})
+    keys.keep({subject.int: keys.create(subject)[0] for subject in (SUBJECT, OTHER)})
     return keys
 
 
