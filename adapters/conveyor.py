@@ -18,9 +18,9 @@ from commands.preparation import Prepared
 from commands.requests import Caller, Receipt, Request
 
 IN_FLIGHT = 512
-TOGETHER = 128
-"""Requests that are handed over at once: the store takes them in one go, which costs it less than
-to take each as it comes. Fewer, where one is waited for."""
+GROUPS = 4
+"""Of a full conveyor's requests, so many are handed over at once: the store takes them in one go,
+which costs it less than to take each as it comes. Fewer, where one is waited for."""
 PATIENCE = 6
 """How often a request is made again while the store cannot answer, a little later each time."""
 
@@ -60,6 +60,7 @@ class Conveyor:
 
     def __init__(self, application: Application, limit: int = IN_FLIGHT) -> None:
         self._application, self._limit = application, limit
+        self._together = max(1, limit // GROUPS)
         self._ready: deque[tuple[Request, Caller, Callback]] = deque()
         self._flying: deque[_Flying] = deque()
         self._gathered: list[_Flying] = []
@@ -118,7 +119,7 @@ class Conveyor:
         self._flying.append(flying)
         self._gathered.append(flying)
         self._claimed |= flying.claims
-        if len(self._gathered) >= TOGETHER:
+        if len(self._gathered) >= self._together:
             self._hand_over()
         while len(self._flying) > self._limit:
             self._land()

@@ -87,9 +87,11 @@ def test_several_processes_tell_the_same_history(
     assert said[-1] == several.commands
 
 
-def test_one_core_is_left_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_further_processes_tell_where_there_is_enough_to_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    assert [worth_having(n) for n in (1, 120, 1_400, 1_000_000)] == [1, 1, 2, 7]
+    assert [worth_having(n) for n in (1, 120, 700, 1_000_000)] == [1, 1, 2, 8]
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     assert worth_having(1_000_000) == 1
 

@@ -23,9 +23,9 @@ from commands.customer import RegisterCustomer
 from commands.ports import Codec, EventLog, Keys
 from commands.requests import Request
 
-TOGETHER = 256
+TOGETHER = 512
 """Stories that are in memory, and told side by side."""
-IN_FLIGHT = 64
+IN_FLIGHT = 192
 """Commands on their way at once. Few, beside the stories, so that what waits can be told in order
 of time."""
 BLOCK = 500
@@ -87,7 +87,8 @@ class Teller:
         telling: Telling,
         progress: Callable[[Telling], None],
     ) -> None:
-        self._application, self._log, self._conveyor = application, log, Conveyor(application)
+        self._application, self._log = application, log
+        self._conveyor = Conveyor(application, IN_FLIGHT)
         self._telling, self._progress = telling, progress
         self._untold: Iterator[_Story] = iter(())
         self._turns: list[tuple[datetime, int, Step, _Story]] = []

@@ -52,7 +52,7 @@ def tell(
         # Nobody can name who has left or was merged, so both come last, whenever they happened.
         teller.tell([step] for step in entering(setting))
         if workers > 1:
-            tell_side_by_side(backstory, setting, workers, telling, progress)
+            tell_side_by_side(backstory, application, setting, workers, telling, progress)
         else:
             teller.tell(stories(setting, range(setting.customers)), of_customers=True)
         teller.tell(joining(setting))

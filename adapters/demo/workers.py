@@ -9,6 +9,7 @@ from collections.abc import Callable, MutableSequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import astuple, fields
 from multiprocessing import get_context
+from time import monotonic
 
 from adapters import registry
 from adapters.bootstrap import Backstory
@@ -19,8 +20,9 @@ from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres.log.store import PostgresLog
 from adapters.processes import collect_seldom, end_with_parent
+from commands.application import Application
 
-CUSTOMERS_EACH = 500
+CUSTOMERS_EACH = 250
 """So many are told sooner than another process has begun."""
 LOOK_EVERY = 0.2
 """Seconds between two looks at how far the workers are."""
@@ -33,32 +35,50 @@ class Stopped(Exception):
 
 
 def worth_having(customers: int) -> int:
-    """How many processes should tell so many customers' stories here; one core is the server's."""
-    return max(1, min((os.cpu_count() or 1) - 1, customers // CUSTOMERS_EACH))
+    """How many processes should tell so many customers' stories here."""
+    return max(1, min(os.cpu_count() or 1, customers // CUSTOMERS_EACH))
 
 
 def tell_side_by_side(
     backstory: Backstory,
+    application: Application,
     setting: Setting,
     workers: int,
     telling: Telling,
     progress: Callable[[Telling], None],
 ) -> None:
-    """Tell all customers' stories. Raises what a worker or ``progress`` raises."""
-    begun = astuple(telling)
+    """Tell all customers' stories by so many processes, this one among them. Raises what a worker
+    or ``progress`` raises."""
+    begun, own, others = astuple(telling), Telling(), workers - 1
+    looked_at = 0.0
     context = get_context("spawn")
     counts: Counts = context.Array("q", len(begun) * workers + 1, lock=False)
     given = (backstory.url, backstory.keyring.master, setting, counts)
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=given)
-    try:
-        left = {pool.submit(_tell, number, workers) for number in range(workers)}
-        while left:
-            done, left = wait(left, LOOK_EVERY)
-            for one in done:
+    pool = ProcessPoolExecutor(others, context, initializer=_begin, initargs=given)
+
+    def look() -> None:
+        for one in theirs:
+            if one.done():
                 one.result()
-            for n, field in enumerate(fields(Telling)):
-                setattr(telling, field.name, begun[n] + sum(counts[n : -1 : len(begun)]))
-            progress(telling)
+        counts[: len(begun)] = astuple(own)
+        for n, field in enumerate(fields(Telling)):
+            setattr(telling, field.name, begun[n] + sum(counts[n : -1 : len(begun)]))
+        progress(telling)
+
+    def look_now_and_then(_: Telling) -> None:
+        nonlocal looked_at
+        if monotonic() - looked_at >= LOOK_EVERY:
+            looked_at = monotonic()
+            look()
+
+    try:
+        theirs = [pool.submit(_tell, number, workers) for number in range(1, workers)]
+        teller = Teller(application, backstory.log, own, look_now_and_then)
+        mine = range(0, setting.customers, workers)
+        teller.tell(stories(setting, mine), of_customers=True)
+        while wait(theirs, LOOK_EVERY).not_done:
+            look()
+        look()
     finally:
         counts[-1] = True
         pool.shutdown()
@@ -82,7 +102,7 @@ def _begin(url: str, master: bytes, setting: Setting, counts: Counts) -> None:
 
 
 def _tell(number: int, workers: int) -> None:
-    """Tell every story whose turn it is in worker ``number`` of so many."""
+    """In the worker: tell every story whose turn it is in process ``number`` of so many."""
     counts, setting = _Worker.counts, _Worker.setting
 
     def say(telling: Telling) -> None:
