@@ -54,7 +54,8 @@ class _Sealing:
 
     def seal_event(self, event: Event, stream_id: UUID, version: int, root: UUID | None) -> bytes:
         payload = event.model_dump(mode="json", exclude_unset=True)
-        place, by = binding(stream_id, version), dict[str, tuple[AESGCM, str]]()
+        place = binding(stream_id, version)
+        by: dict[str, tuple[AESGCM, str]] = {}
         for name, whose in self._mapper.personal(type(event)).items():
             value = payload.get(name)
             if value is None:

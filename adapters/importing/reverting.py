@@ -85,7 +85,11 @@ class Revert:
                 seen = streams.count
                 self._await_views(streams.position)
                 self._kept, self._count = {}, 0
-                self._take_back(streams)
+                try:
+                    self._take_back(streams)
+                except BaseException:
+                    self._conveyor.settle()  # Whoever does the rest must see what is done.
+                    raise
             withdrawn, taken_back = streams.done()
         finish = FinishRevert(
             withdrawn=withdrawn,
