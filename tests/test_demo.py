@@ -31,10 +31,11 @@ from adapters.demo.diary import Setting, Step
 from adapters.demo.size import Size
 from adapters.demo.staff import Staff
 from adapters.demo.story import stories
-from adapters.demo.teller import Telling, writing
+from adapters.demo.teller import Telling
 from adapters.demo.telling import Demo, OtherDemo, tell
 from adapters.demo.workers import worth_having
 from adapters.seeds import LOCAL
+from adapters.writing import writing
 from aggregates.company_names import canonical
 from aggregates.customer import DuplicateCustomerName
 from aggregates.values import valid_email, valid_phone

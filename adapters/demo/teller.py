@@ -5,14 +5,12 @@ stored the others go on, and all share group commits.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from adapters.conveyor import Conveyor, Done
 from adapters.demo.diary import Step
@@ -20,7 +18,7 @@ from aggregates.base import derived
 from aggregates.errors import DomainError
 from commands.application import Application
 from commands.customer import RegisterCustomer
-from commands.ports import Codec, EventLog, Keys
+from commands.ports import EventLog
 from commands.requests import Request
 
 TOGETHER = 512
@@ -65,16 +63,6 @@ def _named_by(request: Request) -> Iterator[UUID]:
         yield request.id
         if isinstance(request.command, RegisterCustomer):
             yield derived(request.id, "primary-contact")
-
-
-@contextmanager
-def writing(log: EventLog, codec: Codec, keys: Keys, zone: ZoneInfo) -> Iterator[Application]:
-    """A write side for a telling, with every rule on."""
-    application = Application(log, codec, keys, zone, reference_seconds=REFERENCE_SECONDS)
-    try:
-        yield application
-    finally:
-        application.close()
 
 
 class Teller:

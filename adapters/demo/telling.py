@@ -9,9 +9,10 @@ from adapters.demo.arrival import Arrival, Double
 from adapters.demo.diary import CLOSES, Setting, Step
 from adapters.demo.staff import DIRECTOR, Member, Staff, demo_id
 from adapters.demo.story import stories
-from adapters.demo.teller import Teller, Telling, writing
+from adapters.demo.teller import REFERENCE_SECONDS, Teller, Telling
 from adapters.demo.workers import tell_side_by_side
 from adapters.seeds import LOCAL
+from adapters.writing import writing
 from commands.base import Meta
 from commands.merge import MergeCustomer, UnmergeCustomer
 from commands.requests import Caller, Request
@@ -47,7 +48,8 @@ def tell(
     """
     setting = _setting(backstory, demo)
     telling, log = Telling(), backstory.log
-    with writing(log, backstory.mapper, backstory.keyring, setting.zone) as application:
+    given = log, backstory.mapper, backstory.keyring, setting.zone, REFERENCE_SECONDS
+    with writing(*given) as application:
         teller = Teller(application, log, telling, progress)
         # Nobody can name who has left or was merged, so both come last, whenever they happened.
         teller.tell([step] for step in entering(setting))

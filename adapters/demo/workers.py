@@ -15,11 +15,12 @@ from adapters import registry
 from adapters.bootstrap import Backstory
 from adapters.demo.diary import Setting
 from adapters.demo.story import stories
-from adapters.demo.teller import Teller, Telling, writing
+from adapters.demo.teller import REFERENCE_SECONDS, Teller, Telling
 from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres.log.store import PostgresLog
 from adapters.processes import collect_seldom, end_with_parent
+from adapters.writing import writing
 from commands.application import Application
 
 CUSTOMERS_EACH = 250
@@ -115,6 +116,6 @@ def _tell(number: int, workers: int) -> None:
     keyring = Keyring(_Worker.master)
     with (
         PostgresLog(_Worker.url) as log,
-        writing(log, Mapper(log, keyring), keyring, setting.zone) as application,
+        writing(log, Mapper(log, keyring), keyring, setting.zone, REFERENCE_SECONDS) as application,
     ):
         Teller(application, log, Telling(), say).tell(stories(setting, mine), of_customers=True)

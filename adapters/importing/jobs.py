@@ -22,11 +22,12 @@ from adapters.importing.report import Report, discard_refusals, write_refusals
 from adapters.importing.running import Import, OnDuplicate
 from adapters.importing.sources import FOUND_OUT, Choices, Line, Source
 from adapters.importing.totals import without_totals
-from adapters.importing.worker import Task
+from adapters.importing.worker import REFERENCE_SECONDS, Task
 from adapters.mapper import Mapper
 from adapters.remarks import Remark, of_system
 from adapters.seeds import LOCAL
 from adapters.texts import LANGUAGES
+from adapters.writing import writing
 from commands.application import Application
 from commands.importing import BeginImport
 from commands.requests import IMPORT, Caller
@@ -106,8 +107,12 @@ def run(
     if job.is_rehearsal:
         return _rehearsal(backstory, prepared).run(rows(file), progress), None
     id = job.import_id or begun(backstory, identified(prepared), job.caller)
-    with recorded(backstory, id, job.caller) as record:
-        return _in_earnest(backstory, prepared, record, progress)
+    given = backstory.log, backstory.mapper, backstory.keyring, backstory.timezone
+    with (
+        recorded(backstory, id, job.caller) as record,
+        writing(*given, REFERENCE_SECONDS) as application,
+    ):
+        return _in_earnest(backstory, application, prepared, record, progress)
 
 
 def rows(file: Source) -> Iterable[Line]:
@@ -129,11 +134,12 @@ def importer(actor: UUID) -> Caller:
 
 def _in_earnest(
     backstory: "Backstory",
+    application: Application,
     prepared: PreparedJob,
     record: Recorded,
     progress: Callable[[Report], None],
 ) -> tuple[Report, Path | None]:
-    file, importing = prepared.file, _import(backstory, prepared, record.id)
+    file, importing = prepared.file, _import(backstory, application, prepared, record.id)
     entering = _crew(backstory, prepared, importing, record.id)
     refused = None
     try:
@@ -170,11 +176,12 @@ def refusals(backstory: "Backstory", prepared: PreparedJob, report: Report) -> P
     )
 
 
-def _import(backstory: "Backstory", prepared: PreparedJob, id: UUID) -> Import:
+def _import(
+    backstory: "Backstory", application: Application, prepared: PreparedJob, id: UUID
+) -> Import:
     job, plan, keys = prepared.job, prepared.plan, backstory.keyring
     caller = replace(job.caller, correlation_id=id)
-    application, log = backstory.application, backstory.log
-    importing = Import(plan, application, log, keys, caller, job.on_duplicate)
+    importing = Import(plan, application, backstory.log, keys, caller, job.on_duplicate)
     importing.report.import_id = id
     return importing
 

@@ -18,7 +18,7 @@ from adapters.keys import Keyring
 from adapters.mapper import Mapper
 from adapters.postgres.log.store import PostgresLog
 from adapters.processes import collect_seldom, end_with_parent
-from commands.application import Application
+from adapters.writing import writing
 from commands.requests import Caller
 
 REFERENCE_SECONDS = 5.0
@@ -65,8 +65,8 @@ def begin(task: Task) -> None:
     log = _open.enter_context(PostgresLog(task.url, connections=1))
     keys = Keyring(task.master)
     codec = Mapper(log, keys)
-    application = Application(log, codec, keys, task.zone, reference_seconds=REFERENCE_SECONDS)
-    _open.callback(application.close)
+    given = log, codec, keys, task.zone, REFERENCE_SECONDS
+    application = _open.enter_context(writing(*given))
     plan = WholePlan(task.mapping, task.header, task.zone, task.detected)
     _working.append(Import(plan, application, log, keys, task.caller, task.on_duplicate))
 
