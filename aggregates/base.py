@@ -138,8 +138,7 @@ class Aggregate:
             given = {"number": self.number, "incomplete": self.incomplete}
             if said := {k: v for k, v in given.items() if v}:
                 event = event.model_copy(update=said)
-        event.apply(self)
-        self.version += 1
+        self.mutate(event)
         self.pending.append(event)
 
     def record_changes(self, event: type[Event], **values: Any) -> None:
@@ -188,9 +187,8 @@ class Aggregate:
         """Fold one event into the state."""
         event.apply(self)
         self.version += 1
-        envelope = getattr(event, "envelope", None)
-        if envelope is not None:
-            self.happened_at(envelope.occurred_at)
+        if event.is_stored:
+            self.happened_at(event.envelope.occurred_at)
 
     def happened_at(self, instant: datetime) -> None:
         """Know that something happened to it then."""

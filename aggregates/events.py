@@ -69,6 +69,15 @@ class Event(BaseModel):
     REMOVES: ClassVar[frozenset[str]] = frozenset()
     """Fields that name members which are taken out of a list."""
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether it has its envelope."""
+        try:
+            _envelope_of(self)
+        except AttributeError:
+            return False
+        return True
+
     def moves(self, step: str) -> bool:
         """Whether it moves the state of this name on, or back as a revert does."""
         return step == self.STEP or (self.CARRIES_STATE and step in self.model_fields_set)
@@ -101,6 +110,10 @@ class Event(BaseModel):
         """This event with its envelope attached."""
         object.__setattr__(self, "envelope", envelope)
         return self
+
+
+_envelope_of = vars(Event)["envelope"].__get__
+"""The slot itself: for what is not there, pydantic looks in many other places, and slowly."""
 
 
 def said(**given: Any) -> dict[str, Any]:
