@@ -3,7 +3,6 @@
 import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from adapters.importing.counting import counted
 from adapters.importing.notations import NUMBER
@@ -45,7 +44,7 @@ def _marked(line: Line) -> Line:
     if word is None:
         return line
     problem = Remark("lines.total", text=word)
-    return replace(line, problem=problem)
+    return line._replace(problem=problem)
 
 
 def _total(cells: list[str]) -> str | None:

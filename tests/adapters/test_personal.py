@@ -127,7 +127,7 @@ def test_what_is_kept_of_keys_is_bounded(
     assert 2 * BATCH <= CACHED_SUBJECTS <= MOST_BYTES // BYTES_OF_A_CIPHER
     monkeypatch.setattr("adapters.personal.CACHED_SUBJECTS", 3)
     newer = [uuid4() for _ in range(2)]
-    keys.keep({subject: keys.create(subject)[0] for subject in newer})
+    keys.keep({subject.int: keys.create(subject)[0] for subject in newer})
     assert keys.cached(SUBJECT) is None
     assert all(keys.cached(subject) for subject in (OTHER, *newer))
 
