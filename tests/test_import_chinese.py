@@ -82,10 +82,6 @@ WRONG: dict[str, tuple[list[str], str]] = {
         "成立日期（founded_on，列“成立”）：“昨天”不是 2026-03-01 这样的日期",
     ),
     "a day": (row(成立="2024-02-30"), "没有“2024-02-30”这一天"),
-    "an amount": (
-        row(年收入="3.2万"),
-        "以“万”为单位：请去掉单元格中的单位，并在映射中写明 times = 10000",
-    ),
     "a code": (row(行业="mining"), "行业（industry）：字典“行业”中没有代码“mining”"),
     "a text for a code": (
         row(行业="采 矿"),
