@@ -530,7 +530,7 @@ def test_a_client_that_is_slow_counts_until_it_has_taken_all(
     with client.stream("GET", "/v1/customers.csv") as slow:
         with client.stream("GET", "/v1/customers.csv") as other:
             assert (slow.status_code, other.status_code) == (200, 200)
-            assert gone(module_database_url, 60), "both are written, neither is taken"
+            assert gone(module_database_url, 100), "both are written, neither is taken"
             answer = client.get("/v1/users.csv")
             assert answer.status_code == 503, answer.text
             assert answer.headers["retry-after"] == "10"
@@ -586,7 +586,7 @@ def test_a_slow_reader_holds_no_transaction(
     with client.stream("GET", "/v1/customers.csv") as answer:
         chunks = answer.iter_raw()
         first = next(chunks)
-        assert gone(module_database_url, 60), "the rest is read from a file"
+        assert gone(module_database_url, 100), "the rest is read from a file"
         rest = sum(len(chunk) for chunk in chunks)
     assert len(first) + rest > MANY * 20
 

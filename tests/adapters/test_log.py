@@ -454,7 +454,7 @@ def test_a_cancelled_unit_is_not_stored_unless_it_is_on_its_way(log: PostgresLog
 
     cancelled = futures[-1].cancel()
 
-    assert isinstance(futures[-2].result(5), Committed)
+    assert isinstance(futures[-2].result(60), Committed)
     assert cancelled is (len(log.stream(stream)) == 198)
 
 
