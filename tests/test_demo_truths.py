@@ -14,6 +14,7 @@ import pytest
 from adapters.bootstrap import Backstory
 from adapters.demo import truths
 from adapters.demo.arrival import Arrival, Double
+from adapters.demo.cases import OF_MACHINES, OF_PARTS, Case
 from adapters.demo.diary import Setting
 from adapters.demo.telling import Demo, tell
 from aggregates.events import Event
@@ -205,6 +206,28 @@ def test_tickets_follow_season_product_and_speed(told: Told) -> None:
         id = event.envelope.stream_id
         (quick if done_at[id] - opened_at[id] < timedelta(5) else slow).append(event.score)
     assert mean(quick) > mean(slow) + 1.5
+
+
+def test_tickets_are_told_from_question_to_solution(told: Told) -> None:
+    opened = told.of("Ticket.Opened")
+    cases = {e.envelope.stream_id: case_of(e.subject, e.product) for e in opened}
+    for topic, field, among in (
+        ("Ticket.Completed", "solution", "solutions"),
+        ("Ticket.PutOnHold", "reason", "waits"),
+    ):
+        for event in told.of(topic):
+            said, case = getattr(event, field), cases[event.envelope.stream_id]
+            assert said in getattr(case, among), (case.subject, said)
+    comments = Counter(e.envelope.stream_id for e in told.of("Ticket.Commented"))
+    finished = {e.envelope.stream_id for e in told.of("Ticket.Completed")}
+    assert mean(comments[id] for id in finished) > 2
+
+
+def case_of(subject: str, product: str) -> Case:
+    """What a ticket of this subject is about."""
+    cases = [*OF_MACHINES.values(), *OF_PARTS.values()]
+    called = subject.replace(product, "{product}")
+    return next(case for kind in cases for case in kind if case.subject == called)
 
 
 def test_one_department_is_late(told: Told) -> None:

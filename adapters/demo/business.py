@@ -86,44 +86,12 @@ AMOUNT_REASONS = ("增加备件和培训", "客户减少配置", "按分期付�
 STRENGTHS = ("客户认可试加工结果", "交货期短于对手", "已有同型号设备在用")
 WEAKNESSES = ("报价偏高", "当地没有服务网点", "决策人尚未见面")
 
-SUBJECTS = {
-    "complaint": ("{product}频繁报警停机", "{product}加工精度超差", "{product}交付缺件"),
-    "after_sales": ("{product}需要更换易损件", "{product}年度保养", "{product}搬迁后重新调试"),
-    "consultation": ("咨询{product}程序设置", "咨询{product}选配件"),
-    "request": ("申请{product}操作培训", "索要{product}电气图纸"),
-}
-"""Kinds of tickets about machines, and what they are about."""
-SUBJECTS_OF_PARTS = {
-    "complaint": ("{product}交付缺件", "{product}使用寿命短", "{product}比约定晚到"),
-    "after_sales": ("{product}型号不符需要换货", "{product}安装指导"),
-    "consultation": ("咨询{product}适用机型", "咨询{product}更换周期"),
-    "request": ("索要{product}检测报告", "申请{product}提前发货"),
-}
 DESCRIPTIONS = (
     "影响当天生产，请尽快处理。",
     "不急，本月内安排即可。",
     "班组长来电反映，请先电话联系。",
 )
-COMMENTS = {
-    "complaint": ("已电话了解情况，正在核对生产记录。", "主管已知悉，优先安排。"),
-    "after_sales": ("备件已从仓库发出，预计后天到。", "工程师已排期。"),
-    "consultation": ("已转给应用工程师。", "正在查对应版本的手册。"),
-    "request": ("已报培训中心排期。", "资料需要部门盖章。"),
-}
-REPLIES = ("照片已发，请查收。", "请告知大概时间。", "车间下午四点前都有人。")
-WAITS = ("等待备件到货", "等客户停机窗口", "等客户提供日志")
 ESCALATIONS = ("超过承诺时间，客户催促", "客户要求主管出面")
-SOLUTIONS = {
-    "complaint": (
-        "更换传感器并重新标定，运行两小时正常。",
-        "补发缺件并致歉。",
-        "换新并延长质保半年。",
-    ),
-    "after_sales": ("更换完毕，已培训操作工。", "调试完成，试切样件合格。"),
-    "consultation": ("电话里逐项说明，客户已会操作。", "已答复并发送手册。"),
-    "request": ("已办理，客户确认收到。", "已安排到下周一的班次。"),
-}
-REOPENED = "同样的问题又出现了"
 SATISFIED = ("客户表示问题已解决，满意。", "设备恢复正常，客户认可。")
 DISSATISFIED = ("客户抱怨等待太久。", "客户认为停机损失应由我方承担。")
 PRAISE = ("处理及时", "工程师很专业", "")

@@ -1,5 +1,6 @@
 """A customer's tickets: what is asked and complained of, how it is solved and rated."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from adapters.demo import bargaining, business, truths
 from adapters.demo.arrival import Arrival
+from adapters.demo.cases import OF_MACHINES, OF_PARTS, Case
 from adapters.demo.diary import Diary
 from adapters.demo.people import People
 from adapters.demo.staff import Member
@@ -19,6 +21,10 @@ HANDLING = {
     "consultation": ("phone_support", "remote_support"),
     "request": ("phone_support",),
 }
+SOON = 0.02
+"""Hours between two things that are done on a ticket at nearly the same time."""
+Cases = Mapping[str, Sequence[Case]]
+"""Kinds of tickets, and what they may be about."""
 BAD_SCORE = 2
 DRIVEN_AWAY = 35, 60
 """Days from a bad rating to the last word."""
@@ -58,27 +64,29 @@ class Service:
         kind = "complaint" if self.diary.happens(share) else chance.choice(others)
         engineer = chance.choice(self.diary.setting.staff.engineers).holder(at.date())
         is_slow = self.diary.happens(truths.SLOW)
-        id = self._open(at, product, kind, engineer)
-        done_at = self._solve(id, at, kind, product, engineer, is_slow)
-        self._afterwards(id, done_at, kind, engineer, is_slow)
+        is_part = self.arrival.segment.products == "part"
+        id, case = self._open(at, product, kind, OF_PARTS if is_part else OF_MACHINES, engineer)
+        done_at = self._solve(id, at, kind, case, product, engineer, is_slow)
+        self._afterwards(id, done_at, kind, case, engineer, is_slow)
 
-    def _open(self, at: datetime, product: str, kind: str, engineer: Member) -> UUID:
+    def _open(
+        self, at: datetime, product: str, kind: str, cases: Cases, engineer: Member
+    ) -> tuple[UUID, Case]:
         chance = self.diary.chance
         self.count += 1
         id = self.diary.setting.id(f"ticket/{self.diary.name}/{self.count}")
         contact_id, _ = self.people.at(at)
         priorities = ("urgent", "important") if kind == "complaint" else ("important", "normal")
-        is_part = self.arrival.segment.products == "part"
-        subjects = business.SUBJECTS_OF_PARTS if is_part else business.SUBJECTS
+        case, priority = chance.choice(cases[kind]), chance.choice(priorities)
         self.diary.ask(
             at,
             engineer,
             "tickets/open",
             id,
             customer_id=self.arrival.customer_id,
-            subject=chance.choice(subjects[kind]).format(product=product),
+            subject=case.subject.format(product=product),
             kind=kind,
-            priority=chance.choice(priorities),
+            priority=priority,
             description=chance.choice(business.DESCRIPTIONS),
             contact_id=contact_id,
             channel=chance.choice(("call", "call", "message", "email")),
@@ -87,10 +95,17 @@ class Service:
             owner_id=engineer.id,
             due_at=self.diary.hours_later(at, 24, 24),
         )
-        return id
+        return id, case
 
     def _solve(
-        self, id: UUID, at: datetime, kind: str, product: str, engineer: Member, is_slow: bool
+        self,
+        id: UUID,
+        at: datetime,
+        kind: str,
+        case: Case,
+        product: str,
+        engineer: Member,
+        is_slow: bool,
     ) -> datetime:
         """When it was completed."""
         diary, chance = self.diary, self.diary.chance
@@ -100,21 +115,30 @@ class Service:
         ]
         ask = self._asks(id, engineer)
         ask(points[0], "start")
-        ask(points[1], "comment", text=chance.choice(business.COMMENTS[kind]), internal=True)
+        ask(points[1], "comment", text=chance.choice(case.notes), internal=True)
+        self._correspond(ask, points, case)
         if is_slow:
-            ask(points[2], "wait", reason=chance.choice(business.WAITS))
+            ask(points[2], "wait", reason=chance.choice(case.waits))
             if diary.happens(0.4):
                 boss = diary.setting.staff.manager_of(engineer.department)
                 why = chance.choice(business.ESCALATIONS)
                 ask(points[3], "escalate", reason=why, to_id=boss.id)
             ask(points[4], "resume")
-        elif diary.happens(0.5):
-            contact_id, _ = self.people.at(points[2])
-            ask(points[2], "comment", text=chance.choice(business.REPLIES), author_id=contact_id)
         if kind in ("complaint", "after_sales") and diary.happens(0.5):
             self._visit(id, diary.hours_later(points[4], 0.1, 0.1), product, engineer)
-        ask(points[5], "complete", solution=chance.choice(business.SOLUTIONS[kind]))
+        ask(points[5], "complete", solution=chance.choice(case.solutions))
         return points[5]
+
+    def _correspond(self, ask: Any, points: Sequence[datetime], case: Case) -> None:
+        """What is written to and fro: one, two or three comments."""
+        written = [(case.reports[0], False), *((answer, True) for answer in case.answers)]
+        if self.diary.happens(0.5):
+            written = [(case.answers[0], True), (case.reports[1], False), (case.answers[1], True)]
+        many = self.diary.chance.randint(1, len(written))
+        for (text, is_theirs), at in zip(written[:many], points[1:4], strict=False):
+            at = self.diary.hours_later(at, SOON, SOON)
+            contact_id, _ = self.people.at(at)
+            ask(at, "comment", text=text, **({"author_id": contact_id} if is_theirs else {}))
 
     def _visit(self, id: UUID, at: datetime, product: str, engineer: Member) -> None:
         contact_id, name = self.people.at(at)
@@ -123,7 +147,7 @@ class Service:
         self.diary.talk(at, engineer, "tickets", id, said, **with_whom)
 
     def _afterwards(
-        self, id: UUID, done_at: datetime, kind: str, engineer: Member, is_slow: bool
+        self, id: UUID, done_at: datetime, kind: str, case: Case, engineer: Member, is_slow: bool
     ) -> None:
         diary, chance = self.diary, self.diary.chance
         ask, at = self._asks(id, engineer), done_at
@@ -138,9 +162,9 @@ class Service:
                 self._maybe_driven_away(at)
         if kind == "complaint" and is_slow and diary.happens(0.15):
             at = diary.hours_later(at, 1, 10)
-            ask(at, "reopen", reason=business.REOPENED)
+            ask(at, "reopen", reason=case.again)
             at = diary.hours_later(at, 4, 16)
-            ask(at, "complete", solution=chance.choice(business.SOLUTIONS[kind]))
+            ask(at, "complete", solution=chance.choice(case.solutions))
             at = self._call_back(id, at, engineer, score)
         ask(diary.hours_later(at, 8, 30), "close")
 
