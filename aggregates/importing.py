@@ -49,12 +49,17 @@ Listed = Annotated[tuple[Kept, ...], Field(max_length=MOST_KEPT)]
 
 
 class Import(Aggregate):
-    REVISION = 2
+    REVISION = 3
     kept: int = 0
     """How many records the last revert left."""
     is_reverting: bool = False
     is_reverted: bool = False
     is_finished: bool = False
+    rows_read: int = 0
+    rows_created: int = 0
+    rows_updated: int = 0
+    rows_skipped: int = 0
+    rows_refused: int = 0
 
     class Begun(Created):
         """A file is being imported. The id follows from what is said here, so that whoever begins
@@ -67,7 +72,8 @@ class Import(Aggregate):
         mapping_digest: Digest
 
     class Finished(Event):
-        """All rows are accounted for: their number is the sum of the others."""
+        """All rows are accounted for: their number is the sum of the others. A row that an earlier
+        run of the same import has entered counts as what that made of it."""
 
         rows_read: Rows
         rows_created: Rows
@@ -76,6 +82,7 @@ class Import(Aggregate):
         rows_refused: Rows
 
         def apply(self, aggregate: "Import") -> None:
+            super().apply(aggregate)
             aggregate.is_finished = True
 
     class RevertBegun(Event):
@@ -105,7 +112,9 @@ class Import(Aggregate):
     def finish(self, **counts: int) -> None:
         """Say what became of the rows. One that is repeated and changes nothing says nothing."""
         self.require(not (self.is_reverting or self.is_reverted), ImportReverted)
-        if not self.is_finished or counts["rows_created"] or counts["rows_updated"]:
+        is_other = any(getattr(self, name) != count for name, count in counts.items())
+        has_entered = counts["rows_created"] or counts["rows_updated"]
+        if not self.is_finished or (is_other and has_entered):
             self.record(self.Finished.model_validate(counts))
 
     def revert(self) -> None:

@@ -62,13 +62,18 @@ def command(url: str, file: Path, kind: str) -> tuple[list[str], dict[str, str]]
 
 
 def run(url: str, file: Path, kind: str = "opportunities") -> str:
-    """The report of a whole import."""
+    """The counts that a whole import reports."""
     arguments, environment = command(url, file, kind)
     done = subprocess.run(
         arguments, env=environment, capture_output=True, text=True, timeout=SECONDS
     )
     assert done.returncode == 0, done.stderr
-    return next(line for line in done.stdout.splitlines() if " rows read = " in line)
+    return "\n".join(line for line in done.stdout.splitlines() if " rows read = " in line)
+
+
+def _told(line: str) -> list[int]:
+    """Created, updated, skipped."""
+    return [int(n.replace(",", "")) for n in line.split()[4:9:2]]
 
 
 def run_until(
@@ -125,8 +130,13 @@ def test_killed_twice_and_run_again_the_log_says_the_same_as_unbroken(
         assert content(broken).total() == ROWS * 5 // 3
         assert set(content(broken).values()) == {1}
         before = last(broken)
-        created, updated, skipped = (int(n.replace(",", "")) for n in resumed.split()[4:9:2])
+        now, in_all = resumed.splitlines()
+        created, updated, skipped = _told(now)
         assert created + updated + skipped == ROWS
         assert 0 < skipped < ROWS
-        assert counts(imported(broken, "opportunities", file, mapping)) == (0, 0, ROWS, 0)
+        assert in_all.startswith("in all runs of this import: ")
+        assert _told(in_all.partition(": ")[2]) == [ROWS, 0, 0]
+        again = imported(broken, "opportunities", file, mapping)
+        assert counts(again) == (0, 0, ROWS, 0)
+        assert again.in_all == {"created": ROWS, "updated": 0, "skipped": 0, "refused": 0}
         assert last(broken) == before

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -128,14 +129,33 @@ def test_one_whose_revert_was_asked_for_stops(service: Service, tmp_path: Path) 
     backstory: Backstory = service.backstory
     what = BeginImport.model_validate({**BEGUN.model_dump(exclude_unset=True), "digest": "a" * 64})
     id = begun(backstory, what, IMPORTER)
+    assert state(service, id) == ["cut_off", "cut_off"], "nobody runs it"
     with recorded(backstory, id, IMPORTER) as record:
         look = record.watched(lambda _: None)
         look(Report())
+        assert state(service, id) == ["running", "running"]
         service.made(f"imports/{record.id}/revert")
         with pytest.raises(BeingReverted):
             look(Report())
     with pytest.raises(BeingReverted), recorded(backstory, id, IMPORTER):
         pass
+
+
+def state(service: Service, id: UUID) -> list[str]:
+    """How it stands with an import, by the list and by its own address."""
+    after = {"after": last(service.backstory, with_imports=True)}
+    [listed] = service.read("imports", {"id": str(id), **after})["items"]
+    return [listed["state"], service.read(f"imports/{id}", after)["state"]]
+
+
+def test_of_the_past_a_list_says_what_was_recorded(service: Service, tmp_path: Path) -> None:
+    report = imported(service.backstory, "customers", file(tmp_path, "上海记录八有限公司"))
+    assert report.import_id is not None
+    assert state(service, report.import_id) == ["finished", "finished"]
+    events = service.backstory.log.stream(report.import_id)
+    then = {"id": str(report.import_id), "as_of": events[0].position}
+    [shown] = service.read("imports", then)["items"]
+    assert (shown["status"], shown["state"]) == ("running", "running")
 
 
 def test_what_an_import_did_is_found_by_an_index(service: Service) -> None:

@@ -41,6 +41,15 @@ _OF_FILE = {
     "delimiter": {"type": "string", "description": "What separates cells; a tab may be `\\t`."},
     "sheet": {"type": "string", "description": "Of a workbook; the first, unless named."},
 }
+_STATE = {
+    "type": "string",
+    "enum": [
+        *("waiting", "running", "cut_off", "failed", "stopped"),
+        *("finished", "reverting", "reverted"),
+    ],
+    "description": "`status`, and of one that has begun and not finished what became of it, as far"
+    " as that is known; of the past, `status` alone.",
+}
 _PROGRESS = {
     "state": {
         "type": "string",
@@ -83,6 +92,7 @@ def add(routes: APIRouter, imports: "Imports", context: Context, schemas: openap
     row = parameters.row(Projection.registry[TABLE].row, schemas)
     kept = {"type": "object", "properties": {**_CALLED, "by": _KEEPER, "sentence": _KEPT}}
     own = {
+        "state": _STATE,
         "progress": {"anyOf": [progress, {"type": "null"}]},
         "kept_records": {"type": "array", "items": kept},
     }
@@ -90,6 +100,23 @@ def add(routes: APIRouter, imports: "Imports", context: Context, schemas: openap
     _add_post(routes, imports, run, limit)
     _add_suggest(routes, imports, schemas, limit)
     _add_reads(routes, imports, run, progress)
+    _add_list(
+        routes, imports, {"allOf": [row, {"type": "object", "properties": {"state": _STATE}}]}
+    )
+
+
+def _add_list(routes: APIRouter, imports: "Imports", item: dict[str, Any]) -> None:
+    page = parameters.page(item, next=parameters.NEXT, position=parameters.POSITION)
+    page["properties"]["count"] = {"type": "integer", "description": "With `count=exact`."}
+    add_read(
+        routes,
+        HOME,
+        imports.list,
+        "imports.list",
+        "List imports, each with how it stands.",
+        openapi.answer("A page of the list.", page),
+        parameters.of_list(Projection.registry[TABLE].row),
+    )
 
 
 def _add_post(routes: APIRouter, imports: "Imports", run: dict[str, str], limit: int) -> None:

@@ -1,7 +1,7 @@
 """Imports over HTTP: a file in, how far it is, what was refused; and what a file speaks for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -36,6 +36,7 @@ from aggregates.importing import Import, Kept
 from projections.base import Projection
 
 HOME, REHEARSALS = "/v1/imports", "/v1/imports/rehearsals"
+RUNNING = "running"
 AT_ONCE = 4
 """Forms that a process takes at the same time, each a file on disk."""
 RETRY_SECONDS = 5
@@ -70,14 +71,21 @@ class Imports:
     async def suggest(self, request: Request) -> Response:
         return await self._with_form(request, SUGGESTING, self._suggest)
 
+    async def list(self, request: Request) -> Response:
+        """The records, and how it stands with each, where they are asked for as they are now."""
+        answered = await self._reads.list(request, Projection.registry[TABLE])
+        page = orjson.loads(bytes(answered.body))
+        await self._tell_states(request, page["items"])
+        return answers.answer(page)
+
     async def one(self, request: Request) -> Response:
         """The record, and how far it is, where it is asked for as it is now."""
         id = request.path_params["id"]
         answered = await self._reads.one(request, Projection.registry[TABLE], id)
         row = orjson.loads(bytes(answered.body))
-        is_of_now = request.query_params.keys().isdisjoint(MOMENT)
         language = spoken_to(request)
-        row["progress"] = await self._progress(row, language) if is_of_now else None
+        row["progress"] = await self._progress(row, language) if _is_of_now(request) else None
+        await self._tell_states(request, [row])
         scope = await self._reads.scope(request)
         kept = [Kept.model_validate_json(orjson.dumps(one)) for one in row["kept_records"]]
         known = await self._context.read(names, self._reads.rows, scope, kept)
@@ -180,6 +188,15 @@ class Imports:
     def _told(self, language: str) -> Told:
         return partial(self._context.texts.told, language=language)
 
+    async def _tell_states(self, request: Request, rows: Sequence[dict[str, Any]]) -> None:
+        """Add ``state`` to the rows: an import that failed or was cut off records nothing."""
+        begun = [UUID(row["id"]) for row in rows if row["status"] == RUNNING]
+        states = {}
+        if begun and _is_of_now(request):
+            states = await self._context.read(self._context.uploads.states, begun)
+        for row in rows:
+            row["state"] = states.get(UUID(row["id"]), row["status"])
+
     async def _progress(self, row: dict[str, Any], language: str) -> Any:
         uploads, id = self._context.uploads, UUID(row["id"])
         found = await self._context.read(uploads.progress, id)
@@ -219,6 +236,10 @@ class Imports:
 def spoken_to(request: Request) -> str:
     """The language of whoever asks."""
     return negotiated(request.headers.get("accept-language"))
+
+
+def _is_of_now(request: Request) -> bool:
+    return request.query_params.keys().isdisjoint(MOMENT)
 
 
 def _accepted(body: dict[str, Any], location: str, language: str) -> Response:

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 ELSEWHERE = frozenset({"imports"})
-"""Tables whose single records another part answers, with more than the row."""
+"""Tables whose records and lists another part answers, with more than the rows."""
 _UUID = {"type": "string", "format": "uuid"}
 _CUSTOM = (
     "Custom fields are filtered as `custom.CODE`, with the same operators as texts; numbers are"
@@ -34,7 +34,8 @@ def router(context: Context, schemas: openapi.Schemas) -> APIRouter:
     for _, projection in sorted(Projection.registry.items()):
         row = parameters.row(projection.row, schemas)
         for home in homes(projection):
-            _add_list(routes, reads, projection, row, home)
+            if projection.table not in ELSEWHERE:
+                _add_list(routes, reads, projection, row, home)
             if "external" in projection.row.fields:
                 _add_by_external(routes, reads, projection, row, home)
             if projection.table not in ELSEWHERE:

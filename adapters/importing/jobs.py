@@ -139,8 +139,8 @@ def _in_earnest(
     record: Recorded,
     progress: Callable[[Report], None],
 ) -> tuple[Report, Path | None]:
-    file, importing = prepared.file, _import(backstory, application, prepared, record.id)
-    entering = _crew(backstory, prepared, importing, record.id)
+    importing = _import(backstory, application, prepared, record)
+    file, entering = prepared.file, _crew(backstory, prepared, importing, record)
     refused = None
     try:
         entering.run(rows(file), record.watched(progress))
@@ -177,17 +177,18 @@ def refusals(backstory: "Backstory", prepared: PreparedJob, report: Report) -> P
 
 
 def _import(
-    backstory: "Backstory", application: Application, prepared: PreparedJob, id: UUID
+    backstory: "Backstory", application: Application, prepared: PreparedJob, record: Recorded
 ) -> Import:
     job, plan, keys = prepared.job, prepared.plan, backstory.keyring
-    caller = replace(job.caller, correlation_id=id)
-    importing = Import(plan, application, backstory.log, keys, caller, job.on_duplicate)
-    importing.report.import_id = id
+    caller = replace(job.caller, correlation_id=record.id)
+    how = job.on_duplicate, record.upto
+    importing = Import(plan, application, backstory.log, keys, caller, *how)
+    importing.report.import_id = record.id
     return importing
 
 
 def _crew(
-    backstory: "Backstory", prepared: PreparedJob, importing: Import, id: UUID
+    backstory: "Backstory", prepared: PreparedJob, importing: Import, record: Recorded
 ) -> Crew | Import:
     """Who enters the rows: several, where that is asked for and their order is nothing to keep."""
     job, plan = prepared.job, prepared.plan
@@ -203,7 +204,8 @@ def _crew(
         prepared.detected,
         importing.caller,
         job.on_duplicate,
-        id,
+        record.id,
+        record.upto,
     )
     return Crew(importing, task, workers, is_apart=job.is_apart)
 

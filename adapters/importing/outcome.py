@@ -19,6 +19,8 @@ def outcome(report: Report, refused: Path | None, *, dry_run: bool, most: int) -
     """The counts and what was noticed, of each thing at most so many rows; ``refused``: the file of
     the refused rows."""
     yield Remark("report.rehearsed", sum=report.sum) if dry_run else report.sum
+    if report.sum_in_all is not None:
+        yield Remark("report.in-all", sum=report.sum_in_all)
     if report.incomplete:
         yield Remark("report.incomplete", count=f"{report.incomplete:,}")
     yield from _listed("dangling", report.dangling_in_order(), most)

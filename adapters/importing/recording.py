@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 NAMESPACE = UUID("6f0d5c1e-6a53-5c02-9c5e-3a1f0f7a4b11")
 _SHARE = "SELECT pg_try_advisory_lock_shared(%s, %s)"
+_UPTO = """
+    SELECT CASE WHEN EXISTS (
+        SELECT FROM backstory.events
+        WHERE correlation_id = %(id)s AND origin = 'import' AND stream_id <> %(id)s
+    ) THEN backstory.drawn() ELSE 0 END
+"""
 LOOK_SECONDS = 1.0
 """How often a running import looks whether it is to be reverted."""
 
@@ -39,8 +45,10 @@ class BeingReverted(Remarkable):
 class Recorded:
     """One run of an import that has a record."""
 
-    def __init__(self, backstory: "Backstory", id: UUID, caller: Caller) -> None:
+    def __init__(self, backstory: "Backstory", id: UUID, caller: Caller, upto: int = 0) -> None:
+        """``upto``: the last position when it began; 0 where no earlier run entered anything."""
         self._application, self.id, self._caller = backstory.application, id, caller
+        self.upto = upto
 
     def watched(self, progress: Callable[[Report], None]) -> Callable[[Report], None]:
         """Progress that ends the run where its revert was asked for. Raises BeingReverted."""
@@ -54,7 +62,7 @@ class Recorded:
         return look
 
     def finish(self, report: Report) -> None:
-        counts = {f"rows_{name}": report.outcomes[name] for name in OUTCOMES}
+        counts = {f"rows_{name}": report.in_all[name] for name in OUTCOMES}
         self._ask(FinishImport(rows_read=report.read, **counts))
 
     def _ask(self, command: Command[Import]) -> None:
@@ -111,4 +119,5 @@ def recorded(backstory: "Backstory", id: UUID, caller: Caller) -> Iterator[Recor
         run = backstory.application.repository.get(Import, id, max_age=0)
         if run.is_reverting or run.is_reverted:
             raise BeingReverted(id)
-        yield Recorded(backstory, id, caller)
+        [(upto,)] = connection.execute(_UPTO, {"id": id})
+        yield Recorded(backstory, id, caller, upto)

@@ -35,6 +35,9 @@ class Report:
 
     read: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
+    shifted: Counter[Outcome] = field(default_factory=Counter)
+    """What is to be added so that the outcomes are those of all runs of the import together: a row
+    that an earlier one has entered is skipped by this one."""
     incomplete: int = 0
     """How many of those created lack, after all their commands, fields that are required of
     everybody else."""
@@ -59,11 +62,24 @@ class Report:
         self.read += other.read
         self.incomplete += other.incomplete
         self.outcomes.update(other.outcomes)
+        self.shifted.update(other.shifted)
         self.parts.update(other.parts)
         self.refusals += other.refusals
         self.dangling += other.dangling
         self.suspicious += other.suspicious
         self.overwritten += other.overwritten
+
+    def count(self, outcome: Outcome, before: Outcome | None) -> None:
+        """Account for a row that was taken; ``before``: what earlier runs have made of it."""
+        self.outcomes[outcome] += 1
+        if before is not None:
+            self.shifted[outcome] -= 1
+            self.shifted[before] += 1
+
+    @property
+    def in_all(self) -> Counter[Outcome]:
+        """What became of the rows in all runs of the import: they add up to those read, too."""
+        return Counter({name: self.outcomes[name] + self.shifted[name] for name in OUTCOMES})
 
     def refuse(self, line: Line, reason: Remark) -> None:
         self.outcomes["refused"] += 1
@@ -97,7 +113,15 @@ class Report:
     @property
     def sum(self) -> Remark:
         """That every row is accounted for."""
-        counts = {name: f"{self.outcomes[name]:,}" for name in OUTCOMES}
+        return self._sum(self.outcomes)
+
+    @property
+    def sum_in_all(self) -> Remark | None:
+        """The same of all runs of the import; None where that is the same."""
+        return self._sum(self.in_all) if any(self.shifted.values()) else None
+
+    def _sum(self, outcomes: Counter[Outcome]) -> Remark:
+        counts = {name: f"{outcomes[name]:,}" for name in OUTCOMES}
         return Remark("report.sum", read=f"{self.read:,}", **counts)
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ from adapters.importing.fillers import refers_to_parts
 from adapters.importing.making import One
 from adapters.importing.parts import within
 from adapters.importing.references import MADE, Reference, RowReferences
+from adapters.importing.report import Outcome
 from adapters.importing.steps import Asked
 from adapters.importing.updating import is_so
 from adapters.remarks import Remark, about, several
@@ -46,6 +47,8 @@ class Row:
         self.further = self._steps()
         self.known: Mapping[UUID, StoredReceipt] = {}
         """Those of its commands that an earlier import has made."""
+        self.before: Outcome | None = None
+        """What earlier runs of this import have made of the row."""
         self._parts = deque(draft.parts)
         self._new_parts: dict[str, UUID] = {}
         self._is_new = self._is_changed = False
@@ -64,6 +67,15 @@ class Row:
         for asked in self.further:
             if asked.request.idempotency_key is not None:
                 yield asked.request.idempotency_key
+
+    @property
+    def entering_key(self) -> str | None:
+        """The key of what enters its own record, where the row does."""
+        own = self._draft.record
+        if own is None:
+            return self._draft.key
+        made = own.value if isinstance(own, Reference) and own.scope == MADE else None
+        return next((one.draft.key for one in self._draft.parts if one.name == made), None)
 
     def _bind(self) -> None:
         """Say what is to be done, with what the row's parts have made so far."""
@@ -177,6 +189,7 @@ class Row:
         existing = Existing(self._run, self._draft, self._entering.command, id)
         if self._run.on_duplicate == "update":
             requests, self._overwrites = existing.updates()
+            self.before = self.before or self._run.changed_before(id)
             self.further.extendleft(Asked(request) for request in reversed(requests))
             self._continue(id)
         elif is_same and not existing.has_lost_contact():
@@ -242,10 +255,10 @@ class Row:
         if self._overwrites:
             report.overwritten.append((self._draft.line, several(tuple(self._overwrites))))
         if self._is_new:
-            report.outcomes["created"] += 1
+            report.count("created", None)
             report.incomplete += bool(self._lacks)
         else:
-            report.outcomes["updated" if self._is_changed else "skipped"] += 1
+            report.count("updated" if self._is_changed else "skipped", self.before)
         self._leave()
 
     def _refused(self, error: DomainError, *before: Remark) -> None:

@@ -14,7 +14,8 @@ from adapters.importing.making import Making
 from adapters.importing.plan import Plan
 from adapters.importing.reasons import Reasons
 from adapters.importing.references import Reference, References, external, reserved
-from adapters.importing.report import Report
+from adapters.importing.report import Outcome, Report
+from adapters.importing.resuming import Earlier
 from adapters.importing.rows import Row
 from adapters.importing.sources import Line
 from adapters.remarks import Remark, about, several
@@ -42,13 +43,16 @@ class Import:
         keys: Keys,
         caller: Caller,
         on_duplicate: OnDuplicate = "refuse",
+        upto: int = 0,
     ) -> None:
+        """``upto``: the last position of earlier runs of the same import, if there were any."""
         self.plan, self.application, self.on_duplicate = plan, application, on_duplicate
         self.report = Report()
         self.references = References(log, keys, application)
         self.reasons = Reasons(plan)
         self._log, self._keys, self.caller = log, keys, caller
-        self._renewing = Renewing(log, caller)
+        self.earlier = Earlier(caller, upto)
+        self._renewing = Renewing(log, caller, self.earlier)
         self.conveyor = RenewingConveyor(application, self._renewing)
         self.making = Making(self)
         self.lanes = Lanes()
@@ -214,6 +218,7 @@ class Import:
             self.application.repository.load(map(first_contact, there))
         for row in rows:
             row.known = known
+            row.before = self.earlier.outcome(row, self._renewing.done_before)
             self.lanes.put(row)
 
     def renew(self, keys: Iterable[str]) -> None:
@@ -249,6 +254,10 @@ class Import:
         except NotFound:
             raise Invalid(FieldError(ON_BEHALF_OF, "reference-unknown", id=str(id))) from None
         self._users.add(id)
+
+    def changed_before(self, id: UUID) -> Outcome | None:
+        """What an earlier run did with the row that brings this record up to date."""
+        return self.earlier.changed(id, self._log.stream(id)) if self.earlier else None
 
     def began_at(self, id: UUID) -> datetime:
         """When the record came into being."""

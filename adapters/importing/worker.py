@@ -39,6 +39,8 @@ class Task:
     caller: Caller
     on_duplicate: OnDuplicate
     import_id: UUID
+    upto: int
+    """The last position of earlier runs of the import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def begin(task: Task) -> None:
     given = log, codec, keys, task.zone, REFERENCE_SECONDS
     application = _open.enter_context(writing(*given))
     plan = WholePlan(task.mapping, task.header, task.zone, task.detected)
-    _working.append(Import(plan, application, log, keys, task.caller, task.on_duplicate))
+    how = task.on_duplicate, task.upto
+    _working.append(Import(plan, application, log, keys, task.caller, *how))
 
 
 def take(lines: list[Line]) -> Taken:

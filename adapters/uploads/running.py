@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -57,6 +58,8 @@ class Run:
         self._row, self._stopping = row, stopping
         self._told: dict[str, object] = {}
         self._told_at = float("-inf")
+        self._last: Callable[[], dict[str, object]] = dict
+        """How far it was when it was last looked at."""
 
     def run(self) -> None:
         """Import it, and say what came of it. Raises Stopping, and what the store raises."""
@@ -70,12 +73,13 @@ class Run:
             said = error.remark.replacing(str(place / "file"), Remark("file.it"))
             self._end("failed", problem=said)
         except BeingReverted:
-            self._told |= {"rows_per_second": None, "seconds_left": None}
+            self._told |= self._last() | {"rows_per_second": None, "seconds_left": None}
             self._end("stopped")
         except (*AWAY, Stopping):
             raise
         except Exception:
             _log.exception("import %s failed", self._row.id)
+            self._told |= self._last()
             self._end("failed", problem=Remark("upload.unexpected"))
 
     def fail(self, problem: Saying) -> None:
@@ -128,13 +132,16 @@ class Run:
         def look(report: Report) -> None:
             if self._stopping.is_set():
                 raise Stopping
+            self._last = partial(self._so_far, report, prepared)
             if monotonic() - self._told_at >= TELL_SECONDS:
-                self._told = telling.told(
-                    report, prepared.detected, prepared.file.share, self._backstory.texts
-                )
+                self._told = self._last()
                 self._tell()
 
         return look
+
+    def _so_far(self, report: Report, prepared: PreparedJob) -> dict[str, object]:
+        share, texts = prepared.file.share, self._backstory.texts
+        return telling.told(report, prepared.detected, share, texts)
 
     def _tell(self) -> None:
         self._told_at = monotonic()

@@ -58,6 +58,12 @@ _OLD = (
     "DELETE FROM backstory.uploads WHERE state NOT IN ('waiting', 'running')"
     " AND changed_at < clock_timestamp() - %s RETURNING content_id, refused_id"
 )
+_STATES = "SELECT id, state FROM backstory.uploads WHERE id = ANY (%s)"
+_ALL_HELD = (
+    "SELECT classid::bigint, objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted"
+    " AND objsubid = 2 AND database = (SELECT oid FROM pg_database"
+    " WHERE datname = current_database())"
+)
 _HELD = (
     "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -163,6 +169,16 @@ class Store:
         one, other = lock
         found = self._one(_HELD, one % 2**32, other % 2**32)
         return found is not None and found[0]
+
+    def states(self, ids: Sequence[UUID]) -> dict[UUID, State]:
+        """The states of those of which something is known."""
+        with self._pool.connection() as connection:
+            return dict(connection.execute(_STATES, (list(ids),)).fetchall())
+
+    def held(self) -> set[tuple[int, int]]:
+        """Every advisory lock that somebody holds, as two numbers without a sign."""
+        with self._pool.connection() as connection:
+            return set(connection.execute(_ALL_HELD).fetchall())
 
     def _one(self, statement: str, *values: Any) -> Sequence[Any] | None:
         with self._pool.connection() as connection:

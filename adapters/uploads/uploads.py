@@ -1,6 +1,6 @@
 """Uploads as a process that answers sees them: taking files, and reading how far they are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -55,6 +55,21 @@ class Uploads:
     def runs(self, id: UUID) -> bool:
         """Whether some process imports by this id, of whichever way it came."""
         return self._store.is_held(reverting.lock_of(id))
+
+    def states(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """How it stands with imports whose records say no more than that they have begun."""
+        known, held = self._store.states(ids), self._store.held()
+
+        def is_held(lock: tuple[int, int]) -> bool:
+            return (lock[0] % 2**32, lock[1] % 2**32) in held
+
+        def state(id: UUID) -> str:
+            if is_held(lock_of(id)) or is_held(reverting.lock_of(id)):
+                return "running"
+            said = known.get(id, CUT_OFF)
+            return CUT_OFF if said == "running" else said
+
+        return {id: state(id) for id in ids}
 
     def refused(
         self, id: UUID, *, is_rehearsal: bool = False
