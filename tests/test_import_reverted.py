@@ -7,13 +7,16 @@ from threading import Thread
 from typing import Any, get_args
 from uuid import UUID
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from adapters.importing import reverting
+from adapters.importing import reverting, streams
 from adapters.importing.jobs import IMPORTER
 from adapters.importing.keeping import Keeping
 from adapters.importing.report import Report
 from adapters.importing.reverting import Reverted
+from adapters.importing.streams import Streams
 from adapters.texts import LANGUAGES, Texts
 from aggregates.importing import Kept, Why
 from commands.importing import RevertImport
@@ -216,6 +219,18 @@ def kept(folder: Folder, report: Report, language: str) -> dict[str, str]:
     """What a revert left, by name, and why."""
     shown = folder.read(f"imports/{report.import_id}", accept_language=language)
     return {one["title"]: one["sentence"] for one in shown["kept_records"]}
+
+
+def test_what_names_a_record_in_a_list_is_found_by_an_index(service: Service) -> None:
+    plans = []
+    with psycopg.connect(service.backstory.url, autocommit=True) as connection:
+        Streams(connection, UUID(int=9))
+        for way in ("seqscan", "indexscan", "indexonlyscan"):  # As if there were many rows.
+            connection.execute(f"SET enable_{way} = off")
+        for table, field in (("customers", "absorbed"), ("interactions", "contact_ids")):
+            asked = sql.SQL("EXPLAIN ") + streams.names(table, field, is_list=True)
+            plans.append(str(connection.execute(asked, {"ids": [UUID(int=8)]}).fetchall()))
+    assert ["_absorbed_idx" in plans[0], "_contact_ids_idx" in plans[1]] == [True, True]
 
 
 def test_a_merged_customer_stays(folder: Folder) -> None:

@@ -173,7 +173,9 @@ class Streams:
             return found
         for table, field, is_list in _naming():
             kind = Projection.registry[table].kind
-            for id, by in self._connection.execute(_names(table, field, is_list), {"ids": ids}):
+            for id, by in self._connection.execute(
+                names(table, field, is_list=is_list), {"ids": ids}
+            ):
                 found.setdefault(id, (kind, by))
         return found
 
@@ -205,11 +207,12 @@ _NAMES = """
 """
 _LISTS = (
     "SELECT DISTINCT ON (named) named, r.id FROM {table} r, unnest(r.{field}) AS named"
-    " WHERE r.{field} && %(ids)s AND named = ANY (%(ids)s) AND r.{whole} <> named"
+    " WHERE r.{field} && %(ids)s AND r.{field} <> '{{}}' AND named = ANY (%(ids)s)"
+    " AND r.{whole} <> named"
 )
 
 
-def _names(table: str, field: str, is_list: bool) -> sql.Composed:
+def names(table: str, field: str, *, is_list: bool) -> sql.Composed:
     """Which of some ids are named by rows that stay, and by which. Rows of what the import made,
     and is not kept, go, and a part goes with its record."""
     row = Projection.registry[table].row

@@ -88,6 +88,11 @@ class View:
             raise TypeError(f"fields of {self.name} are named as columns of versions: {clash}")
         return columns
 
+    @property
+    def listing(self) -> tuple[str, ...]:
+        """The columns that hold lists of ids, by which a row is found, too."""
+        return tuple(c.name for c in self.columns if c.type == "uuid[]")
+
     @cached_property
     def encoder(self) -> RowEncoder:
         return RowEncoder(self.projection.row)
@@ -102,6 +107,7 @@ class View:
             searching.DIGEST if self.projection.row.searched else None,
             self.projection.row.searched,
             *self.projection.row.totals_by,
+            *self.listing,
         ]
         digest = sha256(json.dumps(made_of).encode()).hexdigest()[:16]
         return f"{self.name}:{self.projection.revision}:{digest}"
@@ -175,9 +181,20 @@ def _indexes(view: View) -> list[sql.Composed]:
     statements += [_referring(view.versions, name) for name in named]
     if MERGED in row.fields:
         statements += [_referring(table, MERGED) for table in (view.table, view.versions)]
+    statements += [_listing(view.table, name) for name in view.listing]
     if {MERGED, "name", "archived_at"} <= row.fields.keys():  # whose names stay taken
         statements.append(_index(view.table, sql.Identifier("name"), "archived_at"))
     return statements
+
+
+def _listing(table: sql.Identifier, field: str) -> sql.Composed:
+    """An index by which the rows are found that name a record in a list; few name any. A read has
+    to say that the list is not empty."""
+    statement = (
+        "CREATE INDEX ON {} USING gin ({field}) WITH (gin_pending_list_limit = 256)"
+        " WHERE {field} <> '{{}}'"
+    )
+    return sql.SQL(statement).format(table, field=sql.Identifier(field))
 
 
 def _referring(table: sql.Identifier, field: str) -> sql.Composed:
