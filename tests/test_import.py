@@ -128,6 +128,8 @@ def test_every_row_is_accounted_for_and_what_is_refused_says_why(
     [first] = [row for row in rows(backstory, "customers").values() if "青峰" in row.name]
     known = f"exists already as {first.number} 云泽青峰有限公司 [{first.id}], and differs in "
     assert reasons[3].startswith(known), "people know it by its number and name"
+    [longer] = [row for row in rows(backstory, "customers").values() if "沧浦" in row.name]
+    assert f"({longer.number} {longer.name} [{longer.id}])" in reasons[10]
     incomplete = {r.name: set(r.incomplete) for r in rows(backstory, "customers").values()}
     assert incomplete["南棠机械有限公司"] == {"industry", "source", "primary_contact"}
 

@@ -180,7 +180,7 @@ class Row:
             return
         existing = self._existing(result)
         if existing is None:
-            self._refused(result, *self._entered_so_far())
+            self._refused(self._naming(result), *self._entered_so_far())
         else:
             self.exists(existing, is_same=False)
 
@@ -204,6 +204,13 @@ class Row:
             reason = Remark("rows.differs", record=existing.called(), fields=fields)
             self._run.report.refuse(self._draft.line, about(reason, *self._entered_so_far()))
             self._leave()
+
+    def _naming(self, refusal: DomainError) -> DomainError:
+        """The refusal, with the record that is in the way as people call it."""
+        if not isinstance(refusal, ShortName) or "existing_id" not in refusal.details:
+            return refusal
+        known = self._run.called(UUID(refusal.details["existing_id"]))
+        return ShortName(**{**refusal.details, "existing_id": known})
 
     def _existing(self, refusal: DomainError) -> UUID | None:
         """The record that is in the way; not one whose name is merely similar."""
@@ -234,7 +241,7 @@ class Row:
             else:
                 there = "rows.new-but" if self._is_new else "rows.there-but"
                 of = request.command
-                said = Remark(there, id=str(id), command=of.NAME, verb=of.VERB)
+                said = Remark(there, id=self._run.called(id), command=of.NAME, verb=of.VERB)
                 self._refused(result, said)
 
         self._run.conveyor.put(request, self._caller, done)

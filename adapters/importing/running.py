@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from adapters.importing.again import Renewing, RenewingConveyor
+from adapters.importing.calling import called
 from adapters.importing.drafts import ON_BEHALF_OF, Draft
 from adapters.importing.existing import first_contact
 from adapters.importing.lanes import MOST_WAITING, Lanes
@@ -258,6 +259,13 @@ class Import:
     def changed_before(self, id: UUID) -> Outcome | None:
         """What an earlier run did with the row that brings this record up to date."""
         return self.earlier.changed(id, self._log.stream(id)) if self.earlier else None
+
+    def called(self, id: UUID) -> str:
+        """A record of the plan's kind as people call it; its id where there is none."""
+        try:
+            return called(self.application.repository.get(self.plan.kind, id))
+        except NotFound:
+            return str(id)
 
     def began_at(self, id: UUID) -> datetime:
         """When the record came into being."""
