@@ -183,7 +183,7 @@ def _import(
     caller = replace(job.caller, correlation_id=record.id)
     how = job.on_duplicate, record.upto
     importing = Import(plan, application, backstory.log, keys, caller, *how)
-    importing.report.import_id = record.id
+    importing.report.import_id, importing.report.is_resumed = record.id, record.is_resumed
     return importing
 
 

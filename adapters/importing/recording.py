@@ -45,10 +45,13 @@ class BeingReverted(Remarkable):
 class Recorded:
     """One run of an import that has a record."""
 
-    def __init__(self, backstory: "Backstory", id: UUID, caller: Caller, upto: int = 0) -> None:
-        """``upto``: the last position when it began; 0 where no earlier run entered anything."""
+    def __init__(
+        self, backstory: "Backstory", id: UUID, caller: Caller, upto: int, *, is_resumed: bool
+    ) -> None:
+        """``upto``: the last position when it began; 0 where no earlier run entered anything.
+        ``is_resumed``: whether earlier ones did not come to their ends."""
         self._application, self.id, self._caller = backstory.application, id, caller
-        self.upto = upto
+        self.upto, self.is_resumed = upto, is_resumed
 
     def watched(self, progress: Callable[[Report], None]) -> Callable[[Report], None]:
         """Progress that ends the run where its revert was asked for. Raises BeingReverted."""
@@ -120,4 +123,5 @@ def recorded(backstory: "Backstory", id: UUID, caller: Caller) -> Iterator[Recor
         if run.is_reverting or run.is_reverted:
             raise BeingReverted(id)
         [(upto,)] = connection.execute(_UPTO, {"id": id})
-        yield Recorded(backstory, id, caller, upto)
+        is_resumed = upto > 0 and not run.is_finished
+        yield Recorded(backstory, id, caller, upto, is_resumed=is_resumed)

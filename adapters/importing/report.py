@@ -53,6 +53,8 @@ class Report:
     """What was entered beside the rows' own records: kind → how many."""
     unwritten: Saying | None = None
     """Why there is no file of the refused rows, where it could not be written."""
+    is_resumed: bool = False
+    """Whether it goes on with an import that has begun before and did not come to its end."""
     import_id: UUID | None = None
     """The import's, by which it can be reverted; None in a rehearsal."""
     started: float = field(default_factory=monotonic)
@@ -80,6 +82,11 @@ class Report:
     def in_all(self) -> Counter[Outcome]:
         """What became of the rows in all runs of the import: they add up to those read, too."""
         return Counter({name: self.outcomes[name] + self.shifted[name] for name in OUTCOMES})
+
+    @property
+    def to_show(self) -> Counter[Outcome]:
+        """Of one that goes on where it was cut off, what all runs did; else what this one did."""
+        return self.in_all if self.is_resumed else self.outcomes
 
     def refuse(self, line: Line, reason: Remark) -> None:
         self.outcomes["refused"] += 1

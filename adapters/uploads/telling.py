@@ -20,7 +20,7 @@ def told(report: Report, detected: Detected, share: float | None, texts: Texts) 
     return {
         **begun(detected),
         "rows_read": report.read,
-        **{f"rows_{name}": report.in_all[name] for name in OUTCOMES},
+        **{f"rows_{name}": report.to_show[name] for name in OUTCOMES},
         "rows_total": at.total,
         "rows_per_second": round(at.rate, 1),
         "seconds_left": None if at.seconds_left is None else round(at.seconds_left),
