@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pypinyin import lazy_pinyin
-
 from adapters.importing.evidence import Asking, Cells, Verdict, found, shown
 from adapters.importing.headings import Headings, Meaning, Why, form, synonyms
 from adapters.importing.mapping import REPORTED, is_reported
@@ -248,6 +246,8 @@ def _is_in_no_template(column: Column) -> bool:
 
 def _free(name: str, number: int, taken: set[str]) -> str:
     """A code for a column: its name in letters, Chinese by its sound."""
+    from pypinyin import lazy_pinyin  # Its phrases take a while to load.
+
     latin = "".join(f" {one} " if one != c else c for c in name for one in lazy_pinyin(c))
     code = re.sub(r"[^a-z0-9]+", "_", latin.lower()).strip("_")[:50].strip("_")
     code = code or f"column_{number}"

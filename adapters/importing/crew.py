@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from adapters.importing.claims import Claim, claims
-from adapters.importing.drafts import Draft
+from adapters.importing.drafts import Draft, Rows
 from adapters.importing.report import Report
 from adapters.importing.running import CHUNK, Import
 from adapters.importing.sources import Line
@@ -29,10 +29,6 @@ LARGE_BYTES = 2_000_000
 AHEAD, MOST_AHEAD = 2, 8
 """Batches that each worker has before others are given rows; and that one may have, whose rows no
 other may enter."""
-
-
-Rows = list[Draft | Line]
-"""Drafts; and lines that cannot be read, or are for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +61,8 @@ class _Worker:
 
     def give(self) -> None:
         """Send it the rows that were gathered for it."""
-        lines = [row.line if isinstance(row, Draft) else row for row in self.rows]
-        self._given.append(_Batch(self.claimed, self.pool.submit(take, lines)))
+        rows = [_portable(row) for row in self.rows]
+        self._given.append(_Batch(self.claimed, self.pool.submit(take, rows)))
         self.rows, self.claimed = [], set()
 
     def land(self, report: Report) -> tuple[list[Line], set[Claim]]:
@@ -78,6 +74,12 @@ class _Worker:
         return taken.later, batch.claimed.difference(
             self.claimed, *(other.claimed for other in self._given)
         )
+
+
+def _portable(row: Draft | Line) -> Draft | Line:
+    """What can be sent to another process: a draft with commands or plans in it is drafted there
+    again."""
+    return row.line if isinstance(row, Draft) and (row.then or row.parts) else row
 
 
 class _Own:

@@ -2,8 +2,6 @@
 
 import re
 
-import clevercsv
-
 DELIMITERS = (",", ";", "\t", "|")
 RARE = ("，", "；", "^", "~", ":", "#", "\x01", "\x1f")
 """Characters that separate cells in some files and stand in texts more often."""
@@ -32,6 +30,8 @@ def _is_regular(rows: list[str], delimiter: str) -> bool:
 
 
 def _judged(sample: str, found: list[str]) -> str:
+    import clevercsv  # It takes a fifth of a second, and most files are plain.
+
     try:
         dialect = clevercsv.Sniffer().sniff(sample.replace("\0", ""), delimiters=found)
     except clevercsv.Error:

@@ -60,6 +60,10 @@ class Draft(NamedTuple):
             yield from references(fields)
 
 
+Rows = list[Draft | Line]
+"""Drafts; and lines that are still to be drafted, cannot be read, or are for nobody."""
+
+
 class Part(NamedTuple):
     """Another record that a row speaks of."""
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from adapters.importing.again import Renewing, RenewingConveyor
 from adapters.importing.calling import called
-from adapters.importing.drafts import ON_BEHALF_OF, Draft
+from adapters.importing.drafts import ON_BEHALF_OF, Draft, Rows
 from adapters.importing.existing import first_contact
 from adapters.importing.lanes import MOST_WAITING, Lanes
 from adapters.importing.making import Making
@@ -29,7 +29,7 @@ from commands.requests import Caller, Request
 
 OnDuplicate = Literal["refuse", "skip", "update"]
 OUT_OF_TIME = Remark("rows.out-of-time")
-CHUNK = 500
+CHUNK = 1_000
 """Rows whose references and earlier imports are looked up in one go."""
 
 
@@ -78,13 +78,7 @@ class Import:
         progress(self.report)
         return self.report
 
-    def take(self, lines: Iterable[Line]) -> list[Line]:
-        """Import these rows and wait until that is done; answers those that name rows which are
-        not there yet, to be imported when all others are."""
-        self._take(self._drafts(lines))
-        return self.landed()
-
-    def enter(self, rows: Iterable[Draft | Line]) -> None:
+    def enter(self, rows: Rows) -> None:
         """Begin with these rows, those that were drafted already as they are."""
         drafts: list[Draft] = []
         for row in rows:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from adapters import registry
 from adapters.importing.detecting import Detected
+from adapters.importing.drafts import Rows
 from adapters.importing.mapping import Mapping
 from adapters.importing.parts import WholePlan
 from adapters.importing.recording import running
@@ -74,10 +75,11 @@ def begin(task: Task) -> None:
     _working.append(Import(plan, application, log, keys, task.caller, *how))
 
 
-def take(lines: list[Line]) -> Taken:
+def take(rows: Rows) -> Taken:
     """In the worker: enter these rows and wait until they are. Raises OutcomeUnknown or
     Overloaded."""
     [work] = _working
     work.report = Report()
-    later = work.take(lines)
+    work.enter(rows)
+    later = work.landed()
     return Taken(work.report, later)
