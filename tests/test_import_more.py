@@ -151,7 +151,7 @@ def test_a_row_that_no_step_is_for_is_refused(folder: Folder) -> None:
         ('kind = "tickets"\n', "needs either fields"),
         ('kind = "tickets"\nrecord = "id"\n', "goes with then"),
         ('kind = "tickets"\nrecord = "id"\n[fields]\nsubject = "id"\n', "needs either fields"),
-        (TODAY.replace('"desk"', '"desk", missing = "invent"'), "missing: Input should be"),
+        (TODAY.replace('"desk"', '"desk", missing = "invent"'), "missing: must be one of"),
         (TODAY.replace("status = [", "nothing = ["), "no column 'nothing'"),
     ],
 )

@@ -46,6 +46,7 @@ class _Worker:
         self.pool = ProcessPoolExecutor(
             1, get_context("spawn"), initializer=begin, initargs=(task,)
         )
+        self.pool.submit(int)  # So that it begins while the first rows are read.
         self.rows: Rows = []
         self.claimed: set[Claim] = set()
         self._given: deque[_Batch] = deque()
