@@ -17,7 +17,7 @@ from commands.ports import Outcome, OutcomeUnknown, Overloaded
 from commands.preparation import Prepared
 from commands.requests import Caller, Receipt, Request
 
-IN_FLIGHT = 512
+IN_FLIGHT = 2_048
 GROUPS = 4
 """Of a full conveyor's requests, so many are handed over at once: the store takes them in one go,
 which costs it less than to take each as it comes. Fewer, where one is waited for."""

@@ -83,11 +83,8 @@ def seal(cipher: AESGCM, subject: str, value: Any, bound_to: bytes) -> dict[str,
     """``subject``: the id as text, for one subject mostly has several fields at once."""
     nonce = random_bytes(NONCE_BYTES)
     data = cipher.encrypt(nonce, orjson.dumps(value), bound_to)
-    return {"$p": [subject, _base64(nonce), _base64(data)]}
-
-
-def _base64(value: bytes) -> str:
-    return b2a_base64(value, newline=False).decode()
+    texts = [b2a_base64(one, newline=False).decode() for one in (nonce, data)]
+    return {"$p": [subject, *texts]}
 
 
 def is_sealed(value: Any) -> bool:

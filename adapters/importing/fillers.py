@@ -74,6 +74,8 @@ class Binding:
         self.columns, self._zone, self._system = columns, zone, system
         self._finding = finding
         self._parts = dict(parts or {})
+        self.is_lenient = False
+        """Whether some rule goes without what it names, where that is not there."""
 
     def fillers(self, command: type[Command[Any]], rules: Mapping[str, Rule]) -> tuple[Filler, ...]:
         """One for each rule. Raises BadMapping."""
@@ -126,6 +128,7 @@ class Binding:
     def _read(self, of: Target, rule: Rule) -> Read | None:
         if of.refers_to:
             read = referring(of.refers_to, rule, self._system)
+            self.is_lenient |= rule.missing == "note"
             if read is not None:
                 return several(read, rule.split) if of.is_several else read
         code = next(markers(of.annotation, Code), None)

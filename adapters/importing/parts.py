@@ -35,6 +35,10 @@ class WholePlan(Plan):
         self._on_behalf_of = _user(self.binding, mapping.on_behalf_of)
         self._suspicions = [BoundSuspicion(one, self.binding) for one in mapping.suspicious]
 
+    @property
+    def is_lenient(self) -> bool:
+        return any(plan.binding.is_lenient for plan in (self, *self.parts.values()))
+
     def draft(self, line: Line) -> Draft:
         """What the row says, of every record. Raises Invalid naming the cells that cannot be
         read."""

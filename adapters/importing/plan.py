@@ -118,6 +118,11 @@ class Plan:
         drafted = (step.draft(cells) for step in self.steps)
         return tuple(further for further in drafted if further is not None)
 
+    @property
+    def is_lenient(self) -> bool:
+        """Whether rows may go without something that they refer to."""
+        return self.binding.is_lenient
+
     def lane(self, line: Line) -> str | None:
         """The record that a row which cannot be taken is of, as far as that can be read."""
         return None
@@ -174,6 +179,8 @@ class Plan:
 
     def dangling(self, draft: Draft, found: Finds) -> Iterator[FieldError]:
         """What the row refers to that is not there, and goes without."""
+        if not self.is_lenient:
+            return
         for fields in draft.named():
             yield from dangling(fields, found)
 

@@ -1,6 +1,6 @@
 """Units made ready for the append function: checked, encoded, with the keys they touch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from secrets import randbits
 from uuid import UUID
@@ -65,7 +65,9 @@ def parameters(units: Sequence[Unit], row_types: Sequence[int]) -> list[e.Packed
     return made
 
 
-def _pairs(pairs: Iterable[tuple[bytes, UUID]]) -> Rows:
+def _pairs(pairs: Sequence[tuple[bytes, UUID]]) -> Rows:
+    if not pairs:
+        return ()
     return tuple([_key_row(e.binary(key), e.uuid(owner)) for key, owner in pairs])
 
 
