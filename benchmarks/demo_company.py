@@ -26,7 +26,7 @@ from adapters.settings import Settings
 from benchmarks.append_raw import stock
 from benchmarks.measure import Result, alternating, fresh_database, server
 
-CUSTOMERS = 100
+CUSTOMERS = 1_000
 RUNS = 3
 TARGET = 5_000.0
 UNTIL = date(2026, 1, 1)
