@@ -54,6 +54,10 @@ class _Flying:
     outcome: "Future[Outcome] | None" = None
     """None: it is not handed over yet."""
 
+    @property
+    def is_done(self) -> bool:
+        return self.outcome is not None and self.outcome.done()
+
 
 class Conveyor:
     """Carries requests out. For one thread."""
@@ -84,6 +88,11 @@ class Conveyor:
             if self._flying:
                 self._land()
             self._move()
+
+    def land_done(self) -> None:
+        """Finish what is done already, as far as nothing before it is on its way."""
+        while self._flying and self._flying[0].is_done:
+            self._land()
 
     def settle(self) -> None:
         """Wait for what is on its way, and tell nobody: for whoever gives up."""

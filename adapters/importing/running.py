@@ -70,6 +70,7 @@ class Import:
         rows = iter(file)
         while chunk := list(islice(rows, CHUNK)):
             self._take(self._drafts(chunk))
+            self.conveyor.land_done()
             if self.lanes.waiting > MOST_WAITING:
                 self.conveyor.finish()
             progress(self.report)
