@@ -8,10 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 from uuid import UUID
 
 import httpx
@@ -19,21 +18,12 @@ import psycopg
 import pytest
 
 from adapters.apikeys import user_of
-from adapters.cli import main
 from commands.base import COMMANDS
 from commands.policies import POLICIES
-from tests.importing import SECRET, opened, rows, write_csv
+from tests.commandline import Run, Said, commands
+from tests.importing import opened, rows, write_csv
 
 SECONDS = 120.0
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
 
 
 @pytest.fixture
@@ -44,17 +34,8 @@ def run(
     tmp_path: Path,
 ) -> Run:
     """Runs the command in this process, on a database of its own."""
-    monkeypatch.setenv("BACKSTORY_DATABASE_URL", database_url)
-    monkeypatch.setenv("BACKSTORY_SECRET", SECRET)
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> Said:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return Said(int(ended.value.code or 0), out, err)
-
-    return run
+    return commands(database_url, monkeypatch, capsys)
 
 
 REGISTER = (

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from adapters import registry
-from adapters.cli import main
 from adapters.cli.speaking import spoken_here
 from adapters.importing.report import Report
 from adapters.remarks import Remark
 from adapters.texts import LANGUAGES, Texts
-from tests.importing import SECRET, counts, imported, opened, read_csv, write_csv
+from tests.commandline import commands
+from tests.importing import counts, imported, opened, read_csv, write_csv
 from tests.service import Service, database, running
 
 registry.load()
@@ -56,17 +56,14 @@ def run(
     tmp_path: Path,
 ) -> Any:
     """Runs the command in this process where people speak Chinese; answers exit code and text."""
-    monkeypatch.setenv("BACKSTORY_DATABASE_URL", database_url)
-    monkeypatch.setenv("BACKSTORY_SECRET", SECRET)
     monkeypatch.delenv("BACKSTORY_LANGUAGE")
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     monkeypatch.chdir(tmp_path)
+    of_command = commands(database_url, monkeypatch, capsys)
 
     def run(*arguments: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out + err
+        said = of_command(*arguments)
+        return said.code, said.out + said.err
 
     return run
 

@@ -70,7 +70,6 @@ class Import:
         rows = iter(file)
         while chunk := list(islice(rows, CHUNK)):
             self._take(self._drafts(chunk))
-            self.conveyor.land_done()
             if self.lanes.waiting > MOST_WAITING:
                 self.conveyor.finish()
             progress(self.report)
@@ -146,6 +145,7 @@ class Import:
             else:
                 ready.append(draft)
         self._begin([row for draft in ready if (row := self._row(draft)) is not None])
+        self.conveyor.land_done()
 
     def _take_postponed(self) -> None:
         """Rows may name rows further down, and those others again: until no more can be found."""
