@@ -6,14 +6,14 @@ was put; everything else shares group commits.
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from aggregates.errors import DomainError
 from commands.application import Application
-from commands.ports import Outcome, OutcomeUnknown, Overloaded
+from commands.ports import Answer, Outcome, OutcomeUnknown, Overloaded, answered
 from commands.preparation import Prepared
 from commands.requests import Caller, Receipt, Request
 
@@ -51,12 +51,19 @@ class _Flying:
     done: Callback
     prepared: Prepared
     claims: set[Claim]
-    outcome: "Future[Outcome] | None" = None
-    """None: it is not handed over yet."""
+    answers: "Future[Sequence[Answer]] | None" = None
+    """Those to all that were handed over with it; None: it was not yet."""
+    place: int = 0
+    """Which of them is its own."""
 
     @property
     def is_done(self) -> bool:
-        return self.outcome is not None and self.outcome.done()
+        return self.answers is not None and self.answers.done()
+
+    def outcome(self) -> Outcome:
+        """Raises OutcomeUnknown or Overloaded."""
+        assert self.answers is not None
+        return answered(self.answers.result()[self.place])
 
 
 class Conveyor:
@@ -97,8 +104,8 @@ class Conveyor:
     def settle(self) -> None:
         """Wait for what is on its way, and tell nobody: for whoever gives up."""
         for flying in self._flying:
-            if flying.outcome is not None:
-                flying.outcome.exception()
+            if flying.answers is not None:
+                flying.answers.exception()
         self._flying.clear()
         self._gathered = []
 
@@ -113,18 +120,19 @@ class Conveyor:
     def _start(self, request: Request, caller: Caller, done: Callback) -> None:
         self._await({id.int for id in request.names(caller)})
         decided = self._decided(request, caller)
-        if isinstance(decided, Prepared) and not self._claimed.isdisjoint(_claims(decided)):
-            self._await(_claims(decided))
+        claims = _claims(decided)
+        if not self._claimed.isdisjoint(claims):
+            self._await(claims)
             decided = self._decided(request, caller)
+            claims = _claims(decided)
         if not isinstance(decided, Prepared):
             done(decided)
         elif decided.is_empty:
             done(self._dispatched(request, caller, 0))
         else:
-            self._fly(request, caller, done, decided)
+            self._fly(_Flying(request, caller, done, decided, claims))
 
-    def _fly(self, request: Request, caller: Caller, done: Callback, prepared: Prepared) -> None:
-        flying = _Flying(request, caller, done, prepared, _claims(prepared))
+    def _fly(self, flying: _Flying) -> None:
         self._flying.append(flying)
         self._gathered.append(flying)
         self._claimed |= flying.claims
@@ -140,13 +148,13 @@ class Conveyor:
 
     def _hand_over(self) -> None:
         gathered, self._gathered = self._gathered, []
-        outcomes = self._application.submit_all([flying.prepared for flying in gathered])
-        for flying, outcome in zip(gathered, outcomes, strict=True):
-            flying.outcome = outcome
+        answers = self._application.submit_all([flying.prepared for flying in gathered])
+        for place, flying in enumerate(gathered):
+            flying.answers, flying.place = answers, place
 
     def _land(self) -> None:
         """Finish the oldest."""
-        if self._flying[0].outcome is None:
+        if self._flying[0].answers is None:
             self._hand_over()
         flying = self._flying.popleft()
         result = self._result(flying)
@@ -155,9 +163,7 @@ class Conveyor:
 
     def _result(self, flying: _Flying) -> Done | DomainError:
         try:
-            assert flying.outcome is not None
-            outcome = flying.outcome.result()
-            receipt = self._application.finished(flying.prepared, outcome, flying.caller)
+            receipt = self._application.finished(flying.prepared, flying.outcome(), flying.caller)
         except DomainError as refusal:
             return refusal
         except (OutcomeUnknown, Overloaded):
@@ -192,11 +198,13 @@ def _done(receipt: Receipt, events: int) -> Done:
     return Done(receipt, 0 if receipt.is_repeated else events)
 
 
-def _claims(prepared: Prepared) -> set[Claim]:
+def _claims(decided: Prepared | Done | DomainError) -> set[Claim]:
     """What no other request may touch before this one is stored."""
-    unit = prepared.unit
+    if not isinstance(decided, Prepared):
+        return set()
+    unit = decided.unit
     claims: set[Claim] = {row.command_id.int for row in unit.commands}
-    claims.update([aggregate.id.int for aggregate in prepared.aggregates])
+    claims.update([aggregate.id.int for aggregate in decided.aggregates])
     claims.update([key for key, _ in unit.reserve + unit.release])
-    claims |= prepared.guarded
+    claims |= decided.guarded
     return claims

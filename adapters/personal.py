@@ -83,8 +83,11 @@ def seal(cipher: AESGCM, subject: str, value: Any, bound_to: bytes) -> dict[str,
     """``subject``: the id as text, for one subject mostly has several fields at once."""
     nonce = random_bytes(NONCE_BYTES)
     data = cipher.encrypt(nonce, orjson.dumps(value), bound_to)
-    texts = [b2a_base64(one, newline=False).decode() for one in (nonce, data)]
-    return {"$p": [subject, *texts]}
+    return {"$p": [subject, _text(nonce), _text(data)]}
+
+
+def _text(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode()
 
 
 def is_sealed(value: Any) -> bool:

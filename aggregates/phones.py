@@ -36,9 +36,9 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", "".join(seen))
 
 
-def is_known(text: str) -> bool:
-    """Whether a numbering plan has what is entered."""
-    return _MOBILE.fullmatch(text) is not None or known(text) is not None
+def is_plain(text: str) -> bool:
+    """Whether it is a mobile number of the home region, written as most are."""
+    return _MOBILE.fullmatch(text) is not None
 
 
 def known(text: str) -> PhoneNumber | None:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from aggregates.errors import DomainError
 from commands.claims import Claims
 from commands.ports import (
+    Answer,
     Codec,
     Committed,
     EventLog,
@@ -168,9 +169,9 @@ class Application:
 
     def submit(self, prepared: Prepared) -> "Future[Outcome]":
         """Hand the unit to the store."""
-        return self.submit_all([prepared])[0]
+        return self._log.submit(prepared.unit)
 
-    def submit_all(self, prepared: Sequence[Prepared]) -> "Sequence[Future[Outcome]]":
+    def submit_all(self, prepared: Sequence[Prepared]) -> "Future[Sequence[Answer]]":
         """Hand many units to the store, to be taken in one go where that can be."""
         return self._log.submit_all([one.unit for one in prepared])
 

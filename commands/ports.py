@@ -136,6 +136,17 @@ class Overloaded(Exception):
     """Too many units wait already; try again later."""
 
 
+Answer = Outcome | Exception
+"""What became of a unit; or OutcomeUnknown, Overloaded, what else its submitter is to be raised."""
+
+
+def answered(answer: Answer) -> Outcome:
+    """The outcome. Raises what the answer is otherwise."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """One event as it lies in the log."""
@@ -196,8 +207,9 @@ class EventLog(Lookups, Protocol):
         """
         ...
 
-    def submit_all(self, units: Sequence[Append]) -> "Sequence[Future[Outcome]]":
-        """Queue many units at once; each is stored, or not, for itself."""
+    def submit_all(self, units: Sequence[Append]) -> "Future[Sequence[Answer]]":
+        """Queue many units at once; each is stored, or not, for itself, and has an answer of its
+        own, in their order."""
         ...
 
     def append(self, units: Sequence[Append]) -> list[Outcome]:

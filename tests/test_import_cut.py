@@ -4,7 +4,7 @@ The commands are made on a rehearsal's log, in memory, so that every place can b
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from itertools import count
 from pathlib import Path
@@ -24,7 +24,7 @@ from adapters.mapper import Mapper
 from aggregates.events import Event
 from aggregates.interaction import interaction_id
 from commands.application import Application
-from commands.ports import Append, Outcome
+from commands.ports import Answer, Append, Outcome
 from tests.importing import opened
 
 Fates = Callable[[int], str]
@@ -60,6 +60,16 @@ class Cut(Rehearsal):
             future.set_exception(Killed())
             return future
         return super().submit(unit)
+
+    def submit_all(self, units: Sequence[Append]) -> "Future[Sequence[Answer]]":
+        futures = [self.submit(unit) for unit in units]
+        answers: Future[Sequence[Answer]] = Future()
+        lost = next((error for one in futures if (error := one.exception())), None)
+        if lost is None:
+            answers.set_result([one.result() for one in futures])
+        else:
+            answers.set_exception(lost)
+        return answers
 
     def said(self, mapper: Mapper) -> dict[Any, list[tuple[Any, ...]]]:
         """Stream → its events; ids of streams are replaced by the commands that began them."""

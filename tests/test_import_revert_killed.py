@@ -123,7 +123,7 @@ def test_cut_off_after_any_command_and_asked_for_again_it_ends_as_an_unbroken_on
     assert reverting.revert(backstory, whole.id) is not None
     steps = len({e.envelope.command_id for e in events(backstory, before)})
     assert steps > 5
-    submit_all = Application.submit_all
+    submit, submit_all = Application.submit, Application.submit_all
     for n in range(steps + 1):
         broken = Files(backstory, tmp_path / f"b{n}", f"qq{n}x", 3)
         broken.begin()
@@ -136,8 +136,14 @@ def test_cut_off_after_any_command_and_asked_for_again_it_ends_as_an_unbroken_on
                 raise Killed
             return handed_over
 
+        def killing_one(application: Application, prepared: Any, left: Iterator[int] = left) -> Any:
+            if next(left, None) is None:
+                raise Killed
+            return submit(application, prepared)
+
         with monkeypatch.context() as patched:
             patched.setattr(Application, "submit_all", killing)
+            patched.setattr(Application, "submit", killing_one)
             with pytest.raises(Killed):
                 reverting.revert(backstory, broken.id)
         assert reverting.outcome(backstory, broken.id) is None

@@ -5,7 +5,6 @@ from pydantic import ValidationError
 
 from adapters.cli.speaking import language, texts, told
 from adapters.embedded.server import EmbeddedPostgresError
-from adapters.http.problems import Problems
 from adapters.importing.mapping import BadMapping
 from adapters.importing.recording import BeingReverted
 from adapters.importing.sources import UnreadableFile
@@ -51,6 +50,8 @@ def failed(error: Exception) -> Failure | None:
 
 def _reason(error: DomainError) -> str:
     """What the service says of it, the fields named that are wrong."""
+    from adapters.http.problems import Problems  # Here, for it takes long to load.
+
     problem = Problems(texts()).document(error, language())
     wrong = problem.get("errors", ())
     return "; ".join(f"{e['field']}: {e['message']}" for e in wrong) or str(problem["detail"])

@@ -10,7 +10,6 @@ from adapters.http import answers
 from adapters.http.asking import MOMENT, Asked, Reading, asked, whole
 from adapters.http.context import Context
 from adapters.http.errors import KnownOfTodayOnly
-from adapters.http.problems import invalid
 from adapters.postgres.reads import cursors
 from adapters.postgres.reads.asof import NOW, Moment, Now
 from adapters.postgres.reads.kinds import Unreadable, identity
@@ -20,6 +19,7 @@ from adapters.postgres.reads.statements import Page
 from adapters.postgres.views.references import MERGED
 from adapters.records import Records, RecordUnreadable
 from adapters.steps import Steps
+from adapters.validation import invalid
 from aggregates.errors import FieldError, Invalid, NotFound
 from projections.base import Projection, Row
 from queries.base import Query

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from adapters.http import bodies, openapi
 from adapters.http.commands import receipt_body
 from adapters.http.context import Context
-from adapters.http.problems import invalid
 from adapters.texts import negotiated
+from adapters.validation import invalid
 from aggregates.errors import FieldError, Invalid
 from commands.base import addressable_commands
 from commands.batch import NotAttempted, Result, dispatch_all, dispatch_many

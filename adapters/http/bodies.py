@@ -11,7 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
 from adapters.http.errors import MalformedJson, TooLarge, UnsupportedMediaType
-from adapters.http.problems import invalid
+from adapters.validation import invalid
 from aggregates.errors import FieldError, Invalid
 from commands import requests
 from commands.base import Command, Meta

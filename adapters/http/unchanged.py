@@ -8,8 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from adapters.http.errors import NotByUpsert
-from adapters.http.problems import invalid
 from adapters.importing.updating import STAGES, VERBS
+from adapters.validation import invalid
 from aggregates.base import Aggregate, derived
 from aggregates.contact import Contact, ContactDetails
 from aggregates.errors import FieldError, Invalid, NotFound, Rejected

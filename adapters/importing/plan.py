@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
-from adapters.http.problems import invalid
 from adapters.importing.detecting import Notations
 from adapters.importing.drafts import RECORD, Draft, named
 from adapters.importing.fillers import (
@@ -27,6 +26,7 @@ from adapters.importing.steps import Asked, BoundStep, Condition, Further, momen
 from adapters.importing.targets import Target, target, written
 from adapters.importing.templates import Columns
 from adapters.remarks import Field, Remark
+from adapters.validation import invalid
 from aggregates.base import Aggregate
 from aggregates.errors import FieldError, Invalid
 from aggregates.events import Created

@@ -11,6 +11,7 @@ from itertools import count
 from uuid import UUID
 
 from commands.ports import (
+    Answer,
     Append,
     CommandRow,
     Committed,
@@ -49,8 +50,10 @@ class Rehearsal:
         future.set_result(self._outcome(unit))
         return future
 
-    def submit_all(self, units: Sequence[Append]) -> "list[Future[Outcome]]":
-        return [self.submit(unit) for unit in units]
+    def submit_all(self, units: Sequence[Append]) -> "Future[Sequence[Answer]]":
+        answers: Future[Sequence[Answer]] = Future()
+        answers.set_result(self.append(units))
+        return answers
 
     def append(self, units: Sequence[Append]) -> list[Outcome]:
         return [self._outcome(unit) for unit in units]

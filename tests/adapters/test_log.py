@@ -312,6 +312,42 @@ def test_of_many_that_want_one_thing_one_gets_it(log: PostgresLog) -> None:
     assert sum(outcome == Moved(stream, 1) for outcome in outcomes) == 63
 
 
+def test_of_units_submitted_together_each_has_its_own_answer(log: PostgresLog) -> None:
+    taken, unstorable = uuid4(), uuid4()
+    log.append([unit(taken)])
+    bad = Append((command(unstorable, name="nul\x00"),), (event(unstorable),))
+    given = [unit(), unit(taken), bad, unit()]
+
+    first, second, third, last = log.submit_all(given).result(30)
+
+    assert isinstance(first, Committed)
+    assert isinstance(last, Committed)
+    assert second == Moved(taken, 1)
+    assert isinstance(third, psycopg.DataError)
+    assert log.submit_all([]).result(0) == []
+
+
+def test_many_more_than_one_batch_holds_have_one_answer_each(log: PostgresLog) -> None:
+    stream = uuid4()
+    given = [unit(stream, version) for version in range(1, 40)] + [unit() for _ in range(1_500)]
+
+    answers = log.submit_all(given).result(60)
+
+    assert len(answers) == len(given)
+    assert all(isinstance(answer, Committed) for answer in answers)
+    stored = [one.receipts[0].command_id for one in answers if isinstance(one, Committed)]
+    assert stored == [one.commands[0].command_id for one in given]
+
+
+def test_a_sequence_that_was_set_back_is_said_at_once(log: PostgresLog, database_url: str) -> None:
+    log.append([unit() for _ in range(3)])
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SELECT setval('backstory.positions', 1)")
+
+    with pytest.raises(psycopg.errors.UniqueViolation, match="events_position"):
+        log.append([unit()])
+
+
 def test_a_unit_no_database_could_hold_hurts_nobody_else(log: PostgresLog) -> None:
     stream = uuid4()
     bad = Append((command(stream, name="nul\x00"),), (event(stream),))

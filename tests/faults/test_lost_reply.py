@@ -50,8 +50,7 @@ def writer(proxy: CuttingProxy) -> Iterator[Writer]:
 
 
 def submitted(writer: Writer, given: Append) -> "Future[Outcome]":
-    [future] = writer.submit([Unit(given)])
-    return future
+    return writer.submit(Unit(given))
 
 
 def stored_copies(url: str, given: Append) -> tuple[int, int]:

@@ -13,7 +13,15 @@ from adapters.postgres.log.numbers import Numbers
 from adapters.postgres.log.reading import EVENT_COLUMNS, Reader
 from adapters.postgres.log.units import Unit
 from adapters.postgres.log.writer import PATIENCE_SECONDS, Writer
-from commands.ports import Append, Outcome, Snapshot, StoredEvent, StoredReceipt
+from commands.ports import (
+    Answer,
+    Append,
+    Outcome,
+    Snapshot,
+    StoredEvent,
+    StoredReceipt,
+    answered,
+)
 
 _STREAM = (
     f"SELECT {EVENT_COLUMNS} FROM backstory.events WHERE stream_id = %s AND version > %s"
@@ -108,15 +116,15 @@ class PostgresLog:
     def submit(self, unit: Append) -> "Future[Outcome]":
         """Queue a unit for the next group commit. ValueError for one that no log could hold; the
         future may raise OutcomeUnknown, Overloaded."""
-        return self.submit_all([unit])[0]
+        return self._writer.submit(Unit(unit))
 
-    def submit_all(self, units: Sequence[Append]) -> "Sequence[Future[Outcome]]":
+    def submit_all(self, units: Sequence[Append]) -> "Future[Sequence[Answer]]":
         """Queue many units at once. ValueError, and none queued, for one that no log could hold."""
-        return self._writer.submit([Unit(unit) for unit in units])
+        return self._writer.submit_all([Unit(unit) for unit in units])
 
     def append(self, units: Sequence[Append]) -> list[Outcome]:
         """Submit all and wait for all."""
-        return [future.result() for future in self.submit_all(units)]
+        return [answered(answer) for answer in self.submit_all(units).result()]
 
     @property
     def waiting(self) -> int:

@@ -10,11 +10,9 @@ import psycopg
 
 from adapters.postgres.log.lane import Blocked, Lane, Lost, RolledBack
 from adapters.postgres.log.waiting import Pending
-from commands.ports import Outcome, OutcomeUnknown, Overloaded
+from commands.ports import Answer, OutcomeUnknown, Overloaded
 
 _log = logging.getLogger(__name__)
-
-Answer = Outcome | Exception
 
 
 @dataclass

@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from threading import Condition, Event
 from time import monotonic
 
+from adapters.postgres.log.submitting import Submitter
 from adapters.postgres.log.units import Key, Unit
-from commands.ports import Outcome
+from commands.ports import Answer
 
 BATCH_UNITS = 512
 BATCH_BYTES = 4_000_000
@@ -16,14 +16,23 @@ _LOOK_AHEAD = 2_048
 
 
 class Pending:
-    """A unit, the future its outcome goes to, and since when it waits (``time.monotonic``)."""
+    """A unit, since when it waits (``time.monotonic``), and who is told what becomes of it."""
 
-    __slots__ = ("future", "since", "unit")
+    __slots__ = ("_place", "_submitter", "since", "unit")
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, submitter: Submitter, place: int = 0) -> None:
+        """``place``: which one it is of those that were submitted together."""
         self.unit = unit
-        self.future: Future[Outcome] = Future()
+        self._submitter, self._place = submitter, place
         self.since = monotonic()
+
+    def begin(self) -> bool:
+        """It is about to be stored; False where nobody wants that any more."""
+        return self._submitter.begin()
+
+    def answer(self, answer: Answer) -> None:
+        """Say what became of it, once."""
+        self._submitter.answer(self._place, answer)
 
 
 class Waiting:
@@ -102,7 +111,7 @@ class Waiting:
             if not (self._busy.isdisjoint(keys) and theirs.isdisjoint(keys)):
                 passed_over.append(pending)
                 theirs |= keys
-            elif pending.future.set_running_or_notify_cancel():
+            elif pending.begin():
                 batch.append(pending)
                 self._busy |= keys
                 room -= pending.unit.size

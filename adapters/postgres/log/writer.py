@@ -1,15 +1,16 @@
 """Group commit: whatever waits at the same moment is stored in one transaction."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from threading import Event, Thread
 
 from adapters.postgres.log.lane import Lane
-from adapters.postgres.log.storing import Answer, Storing
+from adapters.postgres.log.storing import Storing
+from adapters.postgres.log.submitting import One, Together
 from adapters.postgres.log.units import Unit
 from adapters.postgres.log.waiting import Pending, Waiting
-from commands.ports import Outcome, Overloaded
+from commands.ports import Answer, Outcome, Overloaded
 
 Take = Callable[[], list[Pending] | None]
 
@@ -55,12 +56,21 @@ class Writer:
         """How many units are not yet on their way."""
         return len(self._waiting)
 
-    def submit(self, units: Iterable[Unit]) -> "list[Future[Outcome]]":
-        """Queue units; their futures always end, with an outcome or with what went wrong."""
-        pending = [Pending(unit) for unit in units]
+    def submit(self, unit: Unit) -> "Future[Outcome]":
+        """Queue a unit; its future always ends, with an outcome or with what went wrong."""
+        submitter = One()
+        self._put([Pending(unit, submitter)])
+        return submitter.future
+
+    def submit_all(self, units: Sequence[Unit]) -> "Future[Sequence[Answer]]":
+        """Queue units; their future always ends, with an answer for each in their order."""
+        submitter = Together(len(units))
+        self._put([Pending(unit, submitter, place) for place, unit in enumerate(units)])
+        return submitter.future
+
+    def _put(self, pending: Sequence[Pending]) -> None:
         for refused in self._waiting.put(pending):
-            refused.future.set_exception(Overloaded("too many units wait, or the log is closed"))
-        return [one.future for one in pending]
+            refused.answer(Overloaded("too many units wait, or the log is closed"))
 
     def close(self) -> None:
         """Store what waits, then stop."""
@@ -75,7 +85,7 @@ class Writer:
             answers = Storing(lane, batch, self._patience).answers()
             self._waiting.done(batch)
             for pending, answer in zip(batch, answers, strict=True):
-                _resolve(pending, answer)
+                pending.answer(answer)
             self._on_commit()
         lane.close()
 
@@ -83,10 +93,3 @@ class Writer:
         while not self._stopped.wait(0.5):
             for lane in self._lanes:
                 lane.cut_if_hung()
-
-
-def _resolve(pending: Pending, answer: Answer) -> None:
-    if isinstance(answer, Exception):
-        pending.future.set_exception(answer)
-    else:
-        pending.future.set_result(answer)
