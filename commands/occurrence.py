@@ -48,7 +48,8 @@ class Occurrence:
         instant can put an event before others. NeedsIO where ``offline`` and the log has to say
         what is known. Invalid where a day lies ahead that must not.
         """
-        self._check_days(event)
+        if event.NOT_AHEAD:
+            self._check_days(event)
         occurred_at = meta.occurred_at
         if occurred_at is None and event.OCCURRED_ON is not None:
             day_end = self._day_end(event, event.OCCURRED_ON)

@@ -68,8 +68,11 @@ class Request(NamedTuple):
 
     def names(self, caller: Caller) -> Iterator[UUID]:
         """The records whose state the decision depends on, and the command's own id."""
+        if self.id is not None:
+            yield self.id
         command_id = self.command_id(caller)
-        yield from (id for id in (self.id, command_id) if id is not None)
+        if command_id is not None:
+            yield command_id
         for marked in type(self.command).marked():
             value: Any = getattr(self.command, marked.name)
             for one in value if isinstance(value, tuple) else (value,):

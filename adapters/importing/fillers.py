@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
@@ -220,15 +221,24 @@ def resolved(fields: Fields, found: Finds) -> Fields:
     named = _referred(fields)
     if not named:
         return fields
-    wrong = [(n, one) for n, one in named if not one.is_optional and found.get(one) is None]
+    ids: dict[str, list[UUID]] = {}
+    wrong = []
+    for name, one in named:
+        of = ids.setdefault(name, [])
+        id = found.get(one)
+        if id is not None:
+            of.append(id)
+        elif not one.is_optional:
+            wrong.append(found.why_not(one).of(name))
     if wrong:
-        raise Invalid(*(found.why_not(one).of(name) for name, one in wrong))
+        raise Invalid(*wrong)
     complete = dict(fields)
-    names = dict.fromkeys(name for name, _ in named)
-    for name in names:
-        ids = [id for n, one in named if n == name and (id := found.get(one)) is not None]
-        complete[name] = ids if isinstance(fields[name], list) else next(iter(ids), None)
-    return {n: v for n, v in complete.items() if v not in (None, []) or n not in names}
+    for name, found_ids in ids.items():
+        if found_ids:
+            complete[name] = found_ids if type(fields[name]) is list else found_ids[0]
+        else:
+            del complete[name]
+    return complete
 
 
 def dangling(fields: Fields, found: Finds) -> Iterable[FieldError]:

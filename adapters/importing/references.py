@@ -149,8 +149,10 @@ class References:
 
     def get(self, reference: Reference) -> UUID | None:
         """The record, as far as ``find`` has found it."""
-        ids = (self._found.get((r.scope, r.value)) for r in (reference, *reference.others))
-        return next(filter(None, ids), None)
+        id = self._found.get((reference.scope, reference.value))
+        for other in reference.others:
+            id = id or self._found.get((other.scope, other.value))
+        return id
 
     def ids(self, references: Iterable[Reference]) -> set[UUID]:
         """The records that were found."""

@@ -1,6 +1,6 @@
 """Units made ready for the append function: checked, encoded, with the keys they touch."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import count
 from secrets import randbits
 from uuid import UUID
@@ -132,14 +132,21 @@ Key = int | bytes | tuple[bytes, int]
 """An id, a reservation, or a mark of a stream; ids as integers, which are hashed much faster."""
 
 
-def _keys(unit: Append) -> frozenset[Key]:
+def _keys(unit: Append) -> Set[Key]:
     """Whatever another unit must not touch at the same time, if it is to be taken in turn."""
-    keys: set[Key] = {command.command_id.int for command in unit.commands}
-    keys.update([event.stream_id.int for event in unit.events])
-    keys.update([key for key, _ in unit.reserve + unit.release])
-    keys.update([(key, stream.int) for key, stream in unit.mark + unit.unmark])
-    keys.update([subject.int for subject, _ in unit.subject_keys])
-    return frozenset(keys)
+    # In loops, for most hold one or none: comprehensions would take longer to begin.
+    keys: set[Key] = set()
+    for command in unit.commands:
+        keys.add(command.command_id.int)
+    for event in unit.events:
+        keys.add(event.stream_id.int)
+    for key, _ in unit.reserve + unit.release:
+        keys.add(key)
+    for key, stream in unit.mark + unit.unmark:
+        keys.add((key, stream.int))
+    for subject, _ in unit.subject_keys:
+        keys.add(subject.int)
+    return keys
 
 
 def _places(unit: Append) -> list[int | None]:
@@ -154,11 +161,12 @@ def _places(unit: Append) -> list[int | None]:
 def _check(unit: Append) -> None:
     if not unit.commands:
         raise ValueError("a unit needs a command")
-    if len({command.command_id.int for command in unit.commands}) < len(unit.commands):
+    commands = len(unit.commands)
+    if commands > 1 and len({command.command_id.int for command in unit.commands}) < commands:
         raise ValueError("a command id stands twice in one unit")
     versions: dict[int, int] = {}
     for event in unit.events:
-        if not 0 <= event.command < len(unit.commands):
+        if not 0 <= event.command < commands:
             raise ValueError(f"no command {event.command} in the unit")
         stream = event.stream_id.int
         expected = versions.get(stream, event.version)
