@@ -92,9 +92,12 @@ class Conveyor:
     def finish(self) -> None:
         """Wait until nothing is on its way."""
         while self._flying or self._ready:
-            if self._flying:
-                self._land()
-            self._move()
+            self.land()
+
+    def land(self) -> None:
+        """Wait for the oldest of those that are on their way. IndexError where none is."""
+        self._land()
+        self._move()
 
     def land_done(self) -> None:
         """Finish what is done already, as far as nothing before it is on its way."""

@@ -1,6 +1,7 @@
 """What processes do when they begin: they collect garbage seldom, and workers end when whoever
 began them does, however that ends."""
 
+import atexit
 import gc
 import os
 from multiprocessing import parent_process
@@ -15,6 +16,7 @@ def collect_seldom() -> None:
     through them often finds nothing."""
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY, 20, 50)
+    atexit.register(gc.freeze)  # Else the process looks through all of them once more, to end.
 
 
 def end_with_parent() -> None:

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,63 +17,79 @@ from pathlib import Path
 from adapters.importing.claims import Claim, claims
 from adapters.importing.drafts import Draft, Rows
 from adapters.importing.report import Report
+from adapters.importing.rows import Batch
 from adapters.importing.running import CHUNK, Import
 from adapters.importing.sources import Line
-from adapters.importing.worker import Taken, Task, begin, take
+from adapters.importing.worker import Taken, Task, begin, finish, take
 from aggregates.errors import Invalid
 from commands.ports import OutcomeUnknown
 
 LARGE_BYTES = 2_000_000
 """A file from which on further processes begin sooner than one is done."""
-AHEAD, MOST_AHEAD = 2, 8
+BATCH = 250
+"""Rows that are given at once: few, so that nobody has much left to do when the others are done."""
+AHEAD, MOST_AHEAD = 3, 32
 """Batches that each worker has before others are given rows; and that one may have, whose rows no
 other may enter."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Rows that a worker was given."""
+class _Hands:
+    """Who enters rows: those gathered for it, and what it claims of those it was given."""
 
-    claimed: set[Claim]
-    taken: "Future[Taken]"
+    def __init__(self) -> None:
+        self.rows: Rows = []
+        self.claimed: set[Claim] = set()
+        self._given: deque[set[Claim]] = deque()
+        """Of each batch that is not done, as far as that is known."""
+
+    def _gathered(self) -> Rows:
+        """The rows, which it is given now."""
+        self._given.append(self.claimed)
+        rows, self.rows, self.claimed = self.rows, [], set()
+        return rows
+
+    def _free(self, done: int) -> set[Claim]:
+        """What it claims no more when so many batches, the oldest, are done."""
+        free = set().union(*(self._given.popleft() for _ in range(done)))
+        return free.difference(self.claimed, *self._given)
 
 
-class _Worker:
+class _Worker(_Hands):
     """One further process, and what it has to do."""
 
     def __init__(self, task: Task) -> None:
+        super().__init__()
         self.pool = ProcessPoolExecutor(
             1, get_context("spawn"), initializer=begin, initargs=(task,)
         )
         self.pool.submit(int)  # So that it begins while the first rows are read.
-        self.rows: Rows = []
-        self.claimed: set[Claim] = set()
-        self._given: deque[_Batch] = deque()
+        self._asked: deque[Future[Taken]] = deque()
 
     @property
     def ahead(self) -> int:
-        """Batches that it was given and has not told of."""
-        return len(self._given)
+        """How often it was asked for something and has not answered."""
+        return len(self._asked)
 
     @property
     def oldest(self) -> "Future[Taken]":
-        return self._given[0].taken
+        return self._asked[0]
 
     def give(self) -> None:
         """Send it the rows that were gathered for it."""
-        rows = [_portable(row) for row in self.rows]
-        self._given.append(_Batch(self.claimed, self.pool.submit(take, rows)))
-        self.rows, self.claimed = [], set()
+        rows = [_portable(row) for row in self._gathered()]
+        self._asked.append(self.pool.submit(take, rows))
+
+    def hurry(self) -> None:
+        """Have it tell when all that it was given is done."""
+        if self._given:
+            self._asked.append(self.pool.submit(finish))
 
     def land(self, report: Report) -> tuple[list[Line], set[Claim]]:
-        """Account for its oldest batch. Answers the rows that are to be entered later, and what it
-        claims no more."""
-        batch = self._given.popleft()
-        taken = batch.taken.result()
+        """Account for what it answers first. Answers the rows that are to be entered later, and
+        what it claims no more."""
+        taken = self._asked.popleft().result()
         report.add(taken.report)
-        return taken.later, batch.claimed.difference(
-            self.claimed, *(other.claimed for other in self._given)
-        )
+        return taken.later, self._free(taken.done)
 
 
 def _portable(row: Draft | Line) -> Draft | Line:
@@ -83,32 +98,31 @@ def _portable(row: Draft | Line) -> Draft | Line:
     return row.line if isinstance(row, Draft) and (row.then or row.parts) else row
 
 
-class _Own:
+class _Own(_Hands):
     """This process, as far as it enters rows itself."""
 
     def __init__(self, importing: Import) -> None:
+        super().__init__()
         self._importing = importing
-        self.rows: Rows = []
-        self.claimed: set[Claim] = set()
-        self._begun = 0
+        self._begun: deque[Batch] = deque()
 
     @property
     def ahead(self) -> int:
         """Batches that were begun and may not be done."""
-        return self._begun
+        return len(self._begun)
 
     def give(self) -> None:
         """Enter the rows that were gathered, without waiting for the last of them."""
-        rows, self.rows = self.rows, []
-        self._begun += 1
-        self._importing.enter(rows)
+        self._begun.append(self._importing.enter(self._gathered()))
+
+    def hurry(self) -> None:
+        """It never waits but for its own."""
 
     def land(self, report: Report) -> tuple[list[Line], set[Claim]]:
-        """Wait until all that was begun is done; see ``_Worker.land``."""
-        self._begun = 0
-        claimed = self.claimed
-        self.claimed = set()
-        return self._importing.landed(), claimed
+        """Wait until the oldest batch is done; see ``_Worker.land``."""
+        batch = self._begun.popleft()
+        self._importing.land(batch)
+        return batch.later, self._free(1)
 
 
 class Crew:
@@ -148,11 +162,10 @@ class Crew:
                 self._put(line)
             progress(self._importing.report)
         own: list[_Worker | _Own] = [] if self._own is None else [self._own]
-        everybody = [*self._others, *own]
-        for one in everybody:
-            if one.rows:
-                one.give()
-        for one in everybody:
+        for worker in self._others:
+            if worker.rows:
+                worker.give()
+        for one in (*own, *self._others):
             self._finish(one)
             progress(self._importing.report)
 
@@ -166,7 +179,7 @@ class Crew:
         one.rows.append(row)
         one.claimed |= claimed
         self._claimed |= dict.fromkeys(claimed, one)
-        if len(one.rows) == CHUNK:
+        if len(one.rows) == BATCH:
             self._give(one)
 
     def _read(self, line: Line) -> Draft | Line:
@@ -220,6 +233,7 @@ class Crew:
         """Have all that was gathered for it done."""
         if one.rows:
             one.give()
+        one.hurry()
         while one.ahead:
             self._land(one)
 

@@ -5,7 +5,7 @@ First come the other records that it speaks of, then its own, then the further c
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from adapters.importing.making import One
 from adapters.importing.parts import within
 from adapters.importing.references import MADE, Reference, RowReferences
 from adapters.importing.report import Outcome
+from adapters.importing.sources import Line
 from adapters.importing.steps import Asked
 from adapters.importing.updating import is_so
 from adapters.remarks import Remark, about, several
@@ -32,6 +33,16 @@ if TYPE_CHECKING:
 
 UNKNOWN = UUID(int=0)
 """Stands for what a part of the row is still to make."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows that were begun in one go."""
+
+    left: int = 0
+    """How many are not accounted for."""
+    later: list[Line] = field(default_factory=list)
+    """Those of it that name others which are not there yet, to be entered when all others are."""
 
 
 class Row:
@@ -54,6 +65,8 @@ class Row:
         self._is_new = self._is_changed = False
         self._lacks: set[str] = set()
         self._overwrites: list[Remark] = []
+        self._batch = run.batch
+        self._batch.left += 1
 
     @property
     def lane(self) -> str | None:
@@ -274,4 +287,5 @@ class Row:
 
     def _leave(self) -> None:
         """It is accounted for: the next of its lane may begin."""
+        self._batch.left -= 1
         self._run.lanes.leave(self.lane)

@@ -17,7 +17,7 @@ from adapters.importing.reasons import Reasons
 from adapters.importing.references import Reference, References, external, reserved
 from adapters.importing.report import Outcome, Report
 from adapters.importing.resuming import Earlier
-from adapters.importing.rows import Row
+from adapters.importing.rows import Batch, Row
 from adapters.importing.sources import Line
 from adapters.remarks import Remark, about, several
 from aggregates.customer import Customer
@@ -57,6 +57,8 @@ class Import:
         self.conveyor = RenewingConveyor(application, self._renewing)
         self.making = Making(self)
         self.lanes = Lanes()
+        self.batch = Batch()
+        """The rows that are being begun."""
         self._postponed: list[Draft] = []
         self._postponed_lanes: set[str] = set()
         self._latest: dict[str, datetime] = {}
@@ -67,6 +69,7 @@ class Import:
     ) -> Report:
         """Import every row. Raises OutcomeUnknown or Overloaded where the store fails for long;
         what was done until then is done, and running it again does the rest."""
+        self._postponed_lanes.clear()
         rows = iter(file)
         while chunk := list(islice(rows, CHUNK)):
             self._take(self._drafts(chunk))
@@ -78,8 +81,9 @@ class Import:
         progress(self.report)
         return self.report
 
-    def enter(self, rows: Rows) -> None:
+    def enter(self, rows: Rows) -> Batch:
         """Begin with these rows, those that were drafted already as they are."""
+        self.batch = Batch()
         drafts: list[Draft] = []
         for row in rows:
             if isinstance(row, Draft):
@@ -88,15 +92,15 @@ class Import:
             else:
                 drafts += self._drafts([row])
         self._take(drafts)
+        self.batch.later = [draft.line for draft in self._postponed]
+        self.report.read -= len(self.batch.later)
+        self._postponed = []
+        return self.batch
 
-    def landed(self) -> list[Line]:
-        """Wait until all that was begun is done; answers the rows that name others which are not
-        there yet, to be imported when all others are."""
-        self.conveyor.finish()
-        later, self._postponed = [draft.line for draft in self._postponed], []
-        self._postponed_lanes = set()
-        self.report.read -= len(later)
-        return later
+    def land(self, batch: Batch) -> None:
+        """Wait until every row of the batch is accounted for, but those for later."""
+        while batch.left:
+            self.conveyor.land()
 
     def settle(self) -> None:
         """Wait for what is on its way, and tell nobody: for whoever gives up."""

@@ -1,6 +1,7 @@
 """A worker: a process that enters rows of a file which another process reads."""
 
 import signal
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,6 +14,7 @@ from adapters.importing.mapping import Mapping
 from adapters.importing.parts import WholePlan
 from adapters.importing.recording import running
 from adapters.importing.report import Report
+from adapters.importing.rows import Batch
 from adapters.importing.running import Import, OnDuplicate
 from adapters.importing.sources import Line
 from adapters.keys import Keyring
@@ -46,14 +48,17 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of some rows."""
+    """What became of rows since the last answer."""
 
     report: Report
+    done: int
+    """How many batches, the oldest of those that were given, are done by now."""
     later: list[Line]
-    """Rows that name others which are not there yet; the report leaves them out."""
+    """Rows of these that name others which are not there yet; the report leaves them out."""
 
 
 _working: list[Import] = []
+_begun: deque[Batch] = deque()
 _open = ExitStack()
 """For as long as the process lives."""
 
@@ -76,10 +81,25 @@ def begin(task: Task) -> None:
 
 
 def take(rows: Rows) -> Taken:
-    """In the worker: enter these rows and wait until they are. Raises OutcomeUnknown or
-    Overloaded."""
+    """In the worker: begin with these rows, and wait until those given before are entered. Raises
+    OutcomeUnknown or Overloaded."""
     [work] = _working
-    work.report = Report()
-    work.enter(rows)
-    later = work.landed()
-    return Taken(work.report, later)
+    _begun.append(work.enter(rows))
+    return _landed(work, len(_begun) - 1)
+
+
+def finish() -> Taken:
+    """In the worker: wait until all rows are entered. Raises OutcomeUnknown or Overloaded."""
+    [work] = _working
+    return _landed(work, len(_begun))
+
+
+def _landed(work: Import, count: int) -> Taken:
+    """When the oldest batches are done, so many."""
+    later: list[Line] = []
+    for _ in range(count):
+        batch = _begun.popleft()
+        work.land(batch)
+        later += batch.later
+    report, work.report = work.report, Report()
+    return Taken(report, count, later)
