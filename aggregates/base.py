@@ -137,7 +137,7 @@ class Aggregate:
         if isinstance(event, Created):
             given = {"number": self.number, "incomplete": self.incomplete}
             if said := {k: v for k, v in given.items() if v}:
-                event = event.model_copy(update=said)
+                event = event.completed(said)
         self.mutate(event)
         self.pending.append(event)
 

@@ -68,6 +68,7 @@ def names_nothing(name: str) -> bool:
     return rest in _FORMS_ALONE or not rest
 
 
+@lru_cache(REMEMBERED)
 def _spelled(name: str) -> str:
     """Without width, case and what cannot be seen; unless then nothing is left."""
     folded = unicodedata.normalize("NFKC", name).casefold().translate(_BRACKETS)

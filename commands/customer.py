@@ -39,7 +39,8 @@ class RegisterCustomer(CustomerDetails, Creates[Customer]):
         if person is None:
             return None
         contact = Contact(derived(customer.id, "primary-contact"))
-        contact.add(customer_id=customer.id, primary=True, **person.model_dump(exclude_unset=True))
+        details = {name: getattr(person, name) for name in person.model_fields_set}
+        contact.add(customer_id=customer.id, primary=True, **details)
         return [contact]
 
 

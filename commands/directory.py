@@ -48,7 +48,7 @@ class Directory:
             kind = Aggregate.registry.get(name)
             try:
                 if kind is not None:
-                    return self._repository.get(kind, id, max_age=max_age, offline=offline)
+                    return self._repository.look(kind, id, max_age=max_age, offline=offline)
             except NotFound:
                 continue
         return None
@@ -65,7 +65,7 @@ class Directory:
         if id is None:
             return None
         self._ids[dictionary, code] = id
-        entry = self._repository.get(DictionaryEntry, id, max_age=max_age, offline=offline)
+        entry = self._repository.look(DictionaryEntry, id, max_age=max_age, offline=offline)
         if entry.is_deleted:
             self._ids.pop((dictionary, code), None)
             return None

@@ -28,13 +28,13 @@ class Overlay(Repository):
         self._events: list[EventRow] = []
         """What the requests before record, in order."""
 
-    def get(
+    def look(
         self, kind: type[A], id: UUID, *, max_age: float | None = None, offline: bool = False
     ) -> A:
         changed = self._changed.get(id)
         if isinstance(changed, kind):
-            return changed.copy()
-        return self._beneath.get(kind, id, max_age=max_age, offline=offline)
+            return changed
+        return self._beneath.look(kind, id, max_age=max_age, offline=offline)
 
     def has_changed(self, id: UUID) -> bool:
         return id in self._changed

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -149,6 +150,7 @@ def _holds_references(value: Any) -> bool:
     )
 
 
+@lru_cache(1_000)
 def _code(text: str, dictionary: str) -> str:
     """The text, where codes are written so; whether there is one, the rules find out."""
     try:

@@ -150,10 +150,12 @@ def _keys(unit: Append) -> Set[Key]:
 
 
 def _places(unit: Append) -> list[int | None]:
-    if len(unit.commands) == len(unit.events) == 1:  # Nearly every unit.
-        [command], [event] = unit.commands, unit.events
-        is_own = command.stream_id == event.stream_id and command.version == event.version
-        return [0 if is_own else None]
+    if len(unit.commands) == 1:  # Nearly every unit.
+        [command] = unit.commands
+        for place, event in enumerate(unit.events):
+            if command.version == event.version and command.stream_id == event.stream_id:
+                return [place]
+        return [None]
     events = {(row.stream_id, row.version): place for place, row in enumerate(unit.events)}
     return [events.get((row.stream_id, row.version)) for row in unit.commands]
 
