@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-import psycopg
 from psycopg_pool import ConnectionPool
 
+from adapters.postgres import installing
 from commands.requests import IdempotencyKeyReused
 
 SCRIPT = Path(__file__).with_name("schema.sql")
 State = Literal["waiting", "running", "finished", "failed", "stopped"]
 LOCKS = 16981
 """First key of the advisory locks of uploads: (16981, of its id) is held while it runs."""
-_INSTALLING = "SELECT pg_advisory_xact_lock(16979, 31)"
-_INSTALLED = "SELECT to_regclass('backstory.upload_keys') IS NOT NULL"
 _COLUMNS = (
     "id, is_rehearsal, actor, subject, content_id, asked, state, attempts, told, refused_id,"
     " asked_at, changed_at"
@@ -96,13 +94,7 @@ def lock_of(id: UUID) -> tuple[int, int]:
 
 def install(url: str) -> None:
     """Make the tables; several processes may do so at once."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        if connection.execute(_INSTALLED).fetchone() == (True,):
-            return
-        with connection.transaction():
-            connection.execute(_INSTALLING)
-            connection.execute("SET LOCAL client_min_messages = warning")
-            connection.execute(SCRIPT.read_text(encoding="utf-8").encode())
+    installing.install(url, SCRIPT, "backstory.upload_keys", 31)
 
 
 class Store:

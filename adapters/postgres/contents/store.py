@@ -10,10 +10,9 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from adapters.attachments.ports import Content
+from adapters.postgres import installing
 
 SCRIPT = Path(__file__).with_name("schema.sql")
-_INSTALLING = "SELECT pg_advisory_xact_lock(16979, 24)"
-_INSTALLED = "SELECT to_regclass('backstory.chunks') IS NOT NULL"
 _KEEP_KEY = (
     "INSERT INTO backstory.subject_keys (subject, wrapped, created_at)"
     " VALUES (%s, %s, clock_timestamp()) ON CONFLICT DO NOTHING"
@@ -37,13 +36,7 @@ _SETTLE = "UPDATE backstory.contents SET attached = true WHERE id = ANY (%s)"
 
 def install(url: str) -> None:
     """Make the tables; several processes may do so at once."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        if connection.execute(_INSTALLED).fetchone() == (True,):
-            return
-        with connection.transaction():
-            connection.execute(_INSTALLING)
-            connection.execute("SET LOCAL client_min_messages = warning")
-            connection.execute(SCRIPT.read_text(encoding="utf-8").encode())
+    installing.install(url, SCRIPT, "backstory.chunks", 24)
 
 
 class PostgresChunks:
