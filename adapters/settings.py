@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -44,6 +46,18 @@ class Settings(BaseSettings):
     """Media types of files that may be attached, separated by commas."""
     clamd: str | None = None
     """Where a clamd looks for viruses: tcp://host:3310 or unix:///path. Without it, nobody does."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _address(cls, url: str | None) -> str | None:
+        try:
+            conninfo_to_dict(url or "")
+        except psycopg.ProgrammingError:
+            # Without what the library says: it repeats the address, and with it a password.
+            raise ValueError(
+                "is no address of a Postgres, such as postgresql://user@host:5432/name"
+            ) from None
+        return url
 
     @field_validator("attachment_types", mode="before")
     @classmethod

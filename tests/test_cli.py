@@ -121,6 +121,8 @@ def test_a_mistake_is_a_line_and_an_exit_code(
         ("BACKSTORY_SECRET", "", 3, "BACKSTORY_SECRET is no master key"),
         ("BACKSTORY_SECRET", "密钥" * 32, 3, "BACKSTORY_SECRET is no master key"),
         ("BACKSTORY_TIMEZONE", "Nowhere/At_All", 2, "BACKSTORY_TIMEZONE: there is no time zone"),
+        ("BACKSTORY_DATABASE_URL", "nonsense", 2, "BACKSTORY_DATABASE_URL: is no address"),
+        ("BACKSTORY_DATABASE_URL", "mysql://x/y", 2, "BACKSTORY_DATABASE_URL: is no address"),
         ("BACKSTORY_PORT", "many", 2, "BACKSTORY_PORT: "),
     ],
 )
@@ -134,6 +136,28 @@ def test_surroundings_that_do_not_work_are_said_too(
     assert told.err.startswith("backstory: ")
     assert said in told.err
     assert "Value error" not in told.err
+
+
+def test_an_address_that_is_none_is_not_repeated_with_its_password(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKSTORY_DATABASE_URL", "postgres:/user:swordfish@host/name")
+    told = run("status")
+    assert told.code == 2
+    assert "swordfish" not in told.out + told.err
+
+
+@pytest.mark.parametrize("inside", ["", "deeper"])
+def test_a_file_in_the_place_of_the_data_folder_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, inside: str
+) -> None:
+    monkeypatch.delenv("BACKSTORY_DATABASE_URL")
+    (tmp_path / "file").touch()
+    data = tmp_path / "file" / inside
+    told = run("user", "add", "li.na", "李娜", "--data", str(data))
+    assert told.code == 3
+    assert told.err.startswith(f"backstory: {data}")
+    assert "cannot be a folder" in told.err
 
 
 @pytest.mark.parametrize("content", [b"", b"abc\n", b"\xff\xfe", b"5e" * 31, None])

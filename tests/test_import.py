@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.bootstrap import Backstory
-from adapters.importing.report import Report, refused_path
+from adapters.importing.beside import refused_path
+from adapters.importing.report import Report
 from aggregates.values import shows
 from tests.importing import counts, events, imported, last, opened, read_csv, rows, write_csv
 

@@ -26,7 +26,7 @@ TEL;TYPE=CELL:13800000001
 TEL;TYPE=WORK:010-62581234
 EMAIL:zhang@example.com
 EMAIL:zhang@example.org
-ADR:;;中山路1号;上海;;;
+ADR:;;中山路1号\\n二楼;上海;;;
 BDAY:19800321
 NOTE:喜欢茶
 END:VCARD
@@ -81,7 +81,7 @@ def test_an_address_book_is_in_with_one_command(
         "010-62581234",
         "zhang@example.com",
     )
-    assert (zhang.job_title, zhang.address) == ("经理", "中山路1号 上海")
+    assert (zhang.job_title, zhang.address) == ("经理", "中山路1号 二楼 上海")
     assert zhang.birthday.isoformat() == "1980-03-21"
     assert (li.customer_id, li.phone, li.birthday) == (None, "13800000002", None)
 

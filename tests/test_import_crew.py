@@ -107,6 +107,70 @@ def file(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "customers.csv", [HEADER, *lines])
 
 
+THEN = """
+kind = "opportunities"
+external = { system = "old", id = "id" }
+[fields]
+title = "title"
+[[then]]
+command = "lose"
+fields.lost_on = "closed"
+fields.lost_reason = "why"
+"""
+
+
+def test_a_row_whose_next_step_cannot_be_is_refused_and_waited_for_by_nobody(
+    database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "m.toml").write_text(THEN, encoding="utf-8")
+    lines = [[f"d{n}", f"deal {n}", "2017-05-02", "not_recorded"] for n in range(900)]
+    for n in (3, 300, 888):
+        lines[n][-1] = "neverland"
+    path = write_csv(tmp_path / "d.csv", [["id", "title", "closed", "why"], *lines])
+    with opened(database_url) as backstory:
+        report = imported(backstory, "opportunities", path, tmp_path / "m.toml", workers=2)
+        assert counts(report) == (897, 0, 0, 3)
+        assert [line.number for line, _ in report.in_order()] == [5, 302, 890]
+
+
+def test_a_name_that_a_row_gives_up_is_free_for_the_next(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text(MAPPING, encoding="utf-8")
+    here = [customer(n, name=f"红河第{n}有限公司") for n in range(300)]
+    renamed = [customer(n, name=f"白云第{n}有限公司") for n in range(300)]
+    new = [customer(5_000 + n, name=f"红河第{n}有限公司") for n in range(300)]
+    pairs = [row for pair in zip(renamed, new, strict=True) for row in pair]
+    before = write_csv(tmp_path / "before.csv", [HEADER, *here])
+    path = write_csv(tmp_path / "after.csv", [HEADER, *pairs])
+    with opened(database_url) as backstory:
+        imported(backstory, "customers", before, tmp_path / "m.toml")
+        how: dict[str, Any] = {"workers": 3, "on_duplicate": "update"}
+        report = imported(backstory, "customers", path, tmp_path / "m.toml", **how)
+        assert counts(report) == (300, 300, 0, 0)
+
+
+def test_rows_of_one_record_stay_in_order_where_the_first_has_to_wait(
+    database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "m.toml").write_text(MAPPING, encoding="utf-8")
+    lines: list[list[str]] = []
+    for n in range(60):
+        lines += [
+            customer(1_000 + n, name=f"红河第{n}有限公司", parent=f"K{900_000 + n}"),
+            customer(2_000 + n, name=f"白云第{n}有限公司", industry="neverland"),
+            *(customer(10_000 + 20 * n + k) for k in range(3)),
+            customer(1_000 + n, name=f"白云第{n}有限公司"),
+            *(customer(10_000 + 20 * n + k) for k in range(3, 13)),
+        ]
+    lines += [customer(20_000 + n) for n in range(600)]
+    lines += [customer(900_000 + n) for n in range(60)]
+    path = write_csv(tmp_path / "customers.csv", [HEADER, *lines])
+    with opened(database_url) as backstory:
+        report = imported(backstory, "customers", path, tmp_path / "m.toml", workers=3)
+        assert counts(report) == (len(lines) - 120, 0, 0, 120)
+        later = [line.cells[0] for line, said in report.in_order() if "differs" in str(said)]
+        assert later == [f"K{1_000 + n}" for n in range(60)]
+
+
 def content(backstory: Backstory) -> Counter[tuple[Any, ...]]:
     """What the log says of customers and contacts, records called by their external ids."""
     names: dict[Any, str] = {}

@@ -7,8 +7,10 @@ import pytest
 from openpyxl import Workbook
 
 from adapters.bootstrap import Backstory
-from adapters.importing.report import refused_path
+from adapters.cli.imports import LISTED
+from adapters.importing.beside import refused_path
 from adapters.importing.sources import Choices
+from tests.commandline import commands
 from tests.importing import counts, imported, opened, rows, write_csv
 
 FULL = Path("/dev/full")
@@ -77,6 +79,35 @@ def test_what_is_refused_is_mended_and_imported(
     assert counts(imported(backstory, "customers", path, mapping)) == (0, 0, 2, 1)
     found = {row.name: str(row.founded_on) for row in rows(backstory, "customers").values()}
     assert found == {"云泽": "2020-12-25", "宁川": "2020-04-03", "安和": "2020-04-30"}
+
+
+def test_more_rows_than_are_printed_are_left_in_a_file_to_be_mended(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = commands(database_url, monkeypatch, capsys)
+    header = ["客户名称", "联系人", "电话", "行业", "来源"]
+    people = [[f"青岛第{n}机械有限公司", f"王{n}", "", "软件", "官网"] for n in range(LISTED + 5)]
+    path = write_csv(tmp_path / "客户.csv", [header, *people])
+    noted = tmp_path / "客户.csv.noted.csv"
+    told = run("import", "customers", str(path), "--language", "zh")
+    assert told.code == 0
+    assert "另有 5 行请核对" in told.out
+    assert f"所有需要说明的行：{noted}" in told.out
+    first, *rest = noted.read_text("utf-8-sig").splitlines()
+    assert first == "line,reason," + ",".join(header)
+    assert len(rest) == LISTED + 5
+    assert "缺少联系人电话" in rest[0]
+    assert rest[0].endswith(",".join(people[0]))
+
+    noted.write_text(noted.read_text("utf-8-sig").replace(",,软件", ",13800000000,软件"), "utf-8")
+    again = run("import", "customers", str(noted), "--on-duplicate", "update", "--language", "zh")
+    assert f"更新 {LISTED + 5} 行" in again.out
+    people[:] = people[:3]
+    run("import", "customers", str(write_csv(path, [header, *people])), "--on-duplicate", "skip")
+    assert not noted.exists()
 
 
 def test_cards_become_contacts(backstory: Backstory, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.importing.beside import refused_path
 from adapters.importing.opening import source
 from adapters.importing.sources import FOUND_OUT, Line
 from adapters.importing.suggesting import sample
@@ -84,6 +85,11 @@ def test_a_total_is_refused_with_what_it_is(database_url: str, tmp_path: Path) -
             [(line, reason)] = report.refusals
             assert line.number == 3
             assert str(reason).startswith("adds up the rows above it ('合计')")
+        left = refused_path(path)
+        assert left.read_text("utf-8-sig").splitlines()[1].endswith(",合计,,1")
+        again = imported(backstory, "customers", left)
+        assert counts(again) == (0, 0, 0, 1)
+        assert str(again.refusals[0][1]) == str(reason)
         assert [row.name for row in rows(backstory, "customers").values()] == ["云泽有限公司"]
 
 

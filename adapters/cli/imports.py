@@ -17,7 +17,7 @@ from adapters.cli.opening import Data, opened, settings, where
 from adapters.cli.signals import goes_on_later
 from adapters.cli.speaking import Language, say, told
 from adapters.importing import reverting
-from adapters.importing.jobs import IMPORTER, Job, prepare, run
+from adapters.importing.jobs import IMPORTER, Job, notes, prepare, run
 from adapters.importing.keeping import Keeping, names
 from adapters.importing.mapping import Mapping
 from adapters.importing.opening import source
@@ -102,9 +102,15 @@ def import_file(
         say([Remark("report.into", where=where(data))])
     with goes_on_later(), opened(data) as backstory:
         report, refused = run(backstory, prepared, Progress(prepared.file))
-    say(outcome(report, refused, dry_run=dry_run, most=LISTED))
+        noted = notes(backstory, prepared, report) if _is_long(report) and not dry_run else None
+    say(outcome(report, refused, noted, dry_run=dry_run, most=LISTED))
     if report.refusals:
         raise typer.Exit(REFUSED)
+
+
+def _is_long(report: Report) -> bool:
+    """Whether there is something to say of more rows than are printed."""
+    return max(map(len, (report.dangling, report.suspicious, report.overwritten))) > LISTED
 
 
 def _suggested(kind: str, path: Path, said: Choices, data: Path | None) -> Mapping | None:

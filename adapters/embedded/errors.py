@@ -13,6 +13,10 @@ class DataFolderInUse(EmbeddedPostgresError):
     """A living process owns the data folder."""
 
 
+class NoFolder(EmbeddedPostgresError):
+    """What is named as the data folder is no folder, and none can be made there."""
+
+
 class MajorVersionMismatch(EmbeddedPostgresError):
     """The data was written by another major version of Postgres than the binaries are."""
 

@@ -22,6 +22,7 @@ from adapters.embedded.errors import (
     EmbeddedPostgresError,
     MajorVersionMismatch,
     NoBinaries,
+    NoFolder,
     StartFailed,
 )
 from adapters.embedded.owner_lock import OwnerLock
@@ -127,7 +128,10 @@ class EmbeddedPostgres:
         return self._postmaster is not None and self._postmaster.is_running
 
     def _start(self) -> None:
-        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+            raise NoFolder(f"{self._data} cannot be a folder: {error.strerror}") from error
         self._own()
         account = choose_account(self._cluster)
         self._admit(account)

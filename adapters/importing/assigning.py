@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.importing.evidence import Asking, Cells, Verdict, found, shown
 from adapters.importing.headings import Headings, Meaning, Why, form, synonyms
-from adapters.importing.mapping import REPORTED, is_reported
+from adapters.importing.mapping import reported_columns
 from adapters.importing.spotting import Spotter
 from adapters.importing.targets import target
 from adapters.remarks import Either, Field, Remark, Value
@@ -78,11 +78,11 @@ class Column:
 
 def columns_of(kind: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
     """The columns of a file of such records, from its header and rows of as many cells."""
-    reported = [*map(is_reported, header[: len(REPORTED)])] == [True] * len(REPORTED)
+    reported = reported_columns(header)
     columns = []
     for at, name in enumerate(header):
         texts = tuple(dict.fromkeys(row[at] for row in rows if row[at]))
-        is_needless = (reported and at < len(REPORTED)) or not (name.strip() or texts)
+        is_needless = at < reported or not (name.strip() or texts)
         columns.append(Column(Cells(name, texts), at + 1, kind, is_needless=is_needless))
     return columns
 

@@ -119,7 +119,7 @@ def _cells(lines: _Lines) -> list[str]:
         "title": _first(found, "TITLE"),
         "company": company,
         "department": " ".join(filter(None, departments)),
-        "address": " ".join(filter(None, _parts(found, "ADR"))),
+        "address": " ".join(" ".join(_parts(found, "ADR")).split()),
         "birthday": _birthday(found),
         "website": _first(found, "URL"),
         "note": "\n".join(_text(one.value) for one in found.get("NOTE", [])),

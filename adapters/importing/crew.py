@@ -2,7 +2,7 @@
 
 Rows that may be in each other's way go to one worker, in the order of the file; of others nobody
 can tell in which order they were entered. So verdicts and records are the same as if one had done
-it all.
+it all, but where two rows want one name and one of them has to wait for a record that it names.
 """
 
 import os
@@ -172,10 +172,11 @@ class Crew:
     def _put(self, line: Line) -> None:
         row = self._read(line)
         claimed = set(claims(self._kind, row)) if isinstance(row, Draft) else set()
+        one = self._whose(claimed)
+        # Looked at last: whose turn it is may only have been found by waiting for others.
         if isinstance(row, Draft) and row.lane is not None and row.lane in self._later_lanes:
             self._later.append(line)
             return
-        one = self._whose(claimed)
         one.rows.append(row)
         one.claimed |= claimed
         self._claimed |= dict.fromkeys(claimed, one)

@@ -10,15 +10,21 @@ from zoneinfo import ZoneInfo
 
 from adapters import registry
 from adapters.importing import mapping
+from adapters.importing.beside import (
+    discard_notes,
+    discard_refusals,
+    write_notes,
+    write_refusals,
+)
 from adapters.importing.crew import Crew, workers_for
 from adapters.importing.detecting import Detected, Finding
-from adapters.importing.mapping import BadMapping, Mapping
+from adapters.importing.mapping import BadMapping, Mapping, reported_columns
 from adapters.importing.opening import source
 from adapters.importing.parts import WholePlan
 from adapters.importing.plan import Plan, creating
 from adapters.importing.recording import Recorded, begun, described, recorded
 from adapters.importing.rehearsal import Rehearsal
-from adapters.importing.report import Report, discard_refusals, write_refusals
+from adapters.importing.report import Report
 from adapters.importing.running import Import, OnDuplicate
 from adapters.importing.sources import FOUND_OUT, Choices, Line, Source
 from adapters.importing.totals import without_totals
@@ -117,7 +123,9 @@ def run(
 
 def rows(file: Source) -> Iterable[Line]:
     """What a file has to say; sheets say at their end what it all comes to."""
-    return file if file.form.kind == "vCard" else without_totals(file)
+    if file.form.kind == "vCard":
+        return file
+    return without_totals(file, reported_columns(file.header))
 
 
 def identified(prepared: PreparedJob) -> BeginImport:
@@ -151,6 +159,7 @@ def _in_earnest(
             refused = _written(backstory, prepared, importing.report)
     if refused is None:
         discard_refusals(file.path)
+    discard_notes(file.path)
     return importing.report, refused
 
 
@@ -165,8 +174,23 @@ def _written(backstory: "Backstory", prepared: PreparedJob, report: Report) -> P
 
 def refusals(backstory: "Backstory", prepared: PreparedJob, report: Report) -> Path:
     """The file of the refused rows, written beside the file itself."""
+    return _beside(write_refusals, backstory, prepared, report)
+
+
+def notes(backstory: "Backstory", prepared: PreparedJob, report: Report) -> Path | None:
+    """The file of the rows of which there is something else to say; None where it cannot be
+    written: what was entered is entered all the same."""
+    try:
+        return _beside(write_notes, backstory, prepared, report)
+    except OSError:
+        return None
+
+
+def _beside(
+    write: Callable[..., Path], backstory: "Backstory", prepared: PreparedJob, report: Report
+) -> Path:
     file = prepared.file
-    return write_refusals(
+    return write(
         report,
         file.header,
         file.path,
@@ -193,7 +217,8 @@ def _crew(
     """Who enters the rows: several, where that is asked for and their order is nothing to keep."""
     job, plan = prepared.job, prepared.plan
     workers = job.workers or workers_for(job.path)
-    if workers < 2 or plan.is_in_order:
+    # What an update gives up, such as a name, its row does not say: the next may want it.
+    if workers < 2 or plan.is_in_order or job.on_duplicate == "update":
         return importing
     task = Task(
         backstory.url,

@@ -1,7 +1,7 @@
 """Mapping files (TOML): which column fills which field of which command."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, time
 from decimal import Decimal
 from difflib import get_close_matches
@@ -243,6 +243,12 @@ REPORTED = ("line", "reason")
 def is_reported(name: str) -> bool:
     """Whether a column is one of those; where the original has one called so, ``_`` is added."""
     return name.rstrip("_") in REPORTED
+
+
+def reported_columns(header: Sequence[str]) -> int:
+    """How many columns at the beginning say why the row was refused before."""
+    first = [*map(is_reported, header[: len(REPORTED)])]
+    return len(REPORTED) if first == [True] * len(REPORTED) else 0
 
 
 def by_name(kind: str, header: list[str]) -> Mapping:

@@ -15,9 +15,16 @@ def progressing(report: Report, share: float | None) -> Remark:
     return Remark("report.progress", read=f"{report.read:,}", refused=refused, pace=at)
 
 
-def outcome(report: Report, refused: Path | None, *, dry_run: bool, most: int) -> Iterator[Remark]:
+def outcome(
+    report: Report,
+    refused: Path | None,
+    noted: Path | None = None,
+    *,
+    dry_run: bool,
+    most: int,
+) -> Iterator[Remark]:
     """The counts and what was noticed, of each thing at most so many rows; ``refused``: the file of
-    the refused rows."""
+    the refused rows; ``noted``: the file of all others of which there is something to say."""
     yield Remark("report.rehearsed", sum=report.sum) if dry_run else report.sum
     if report.sum_in_all is not None:
         yield Remark("report.in-all", sum=report.sum_in_all)
@@ -31,6 +38,8 @@ def outcome(report: Report, refused: Path | None, *, dry_run: bool, most: int) -
     yield from _listed("suspicious", report.suspicious_in_order(), most)
     changed = "would-replace" if dry_run else "replaced"
     yield from _listed(changed, report.overwritten_in_order(), most)
+    if noted is not None:
+        yield Remark("report.noted", path=str(noted))
     yield from _refusals(report, refused, most)
     if report.import_id is not None:
         yield Remark("report.import", id=str(report.import_id))

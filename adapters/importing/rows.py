@@ -66,11 +66,14 @@ class Row:
         self._lacks: set[str] = set()
         self._overwrites: list[Remark] = []
         self._batch = run.batch
-        self._batch.left += 1
 
     @property
     def lane(self) -> str | None:
         return self._draft.lane
+
+    def wait_for(self) -> None:
+        """From now on its batch is not done before it is."""
+        self._batch.left += 1
 
     def idempotency_keys(self) -> Iterator[str]:
         """The keys of everything that is to be asked for, as far as they can be told."""

@@ -217,6 +217,7 @@ class Import:
             there = {stored.stream_id for stored in known.values()}
             self.application.repository.load(map(first_contact, there))
         for row in rows:
+            row.wait_for()
             row.known = known
             row.before = self.earlier.outcome(row, self._renewing.done_before)
             self.lanes.put(row)

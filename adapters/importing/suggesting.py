@@ -12,7 +12,14 @@ from adapters.importing.assigning import ID, SYSTEM, Assigning, Column, columns_
 from adapters.importing.closing import closing
 from adapters.importing.evidence import Asking, listed, shown
 from adapters.importing.headings import Headings
-from adapters.importing.mapping import BadMapping, External, Mapping, Step, is_reported
+from adapters.importing.mapping import (
+    BadMapping,
+    External,
+    Mapping,
+    Step,
+    is_reported,
+    reported_columns,
+)
 from adapters.importing.plan import creating, may_lack
 from adapters.importing.sources import FOUND_OUT, Choices, Source
 from adapters.importing.standing import standing
@@ -76,7 +83,7 @@ def is_plain(kind: str, header: Sequence[str]) -> bool:
 def sample(file: Source) -> list[list[str]]:
     """The first rows that are whole."""
     rows = max(1, min(MOST_ROWS, MOST_CELLS // max(1, len(file.header))))
-    looked_at = islice(without_totals(file), rows)
+    looked_at = islice(without_totals(file, reported_columns(file.header)), rows)
     return [line.cells for line in looked_at if line.problem is None]
 
 

@@ -21,12 +21,14 @@ WORDS = frozenset(
         *("summe", "gesamt", "gesamtsumme", "zwischensumme", "suma"),
     )
 )
+_PROBLEM = "lines.total"
 _BESIDE = " \u3000:：-_.*"
 """What may stand in and around such a word."""
 
 
-def without_totals(rows: Iterable[Line]) -> Iterator[Line]:
-    """The rows; those at the end that add up what stands above have a problem."""
+def without_totals(rows: Iterable[Line], beside: int = 0) -> Iterator[Line]:
+    """The rows; those at the end that add up what stands above have a problem. ``beside``: how many
+    columns at the beginning are none of the table's own."""
     held: deque[Line] = deque()
     filled = 0
     for line in rows:
@@ -36,14 +38,20 @@ def without_totals(rows: Iterable[Line]) -> Iterator[Line]:
             first = held.popleft()
             filled -= any(first.cells)
             yield first
-    yield from map(_marked, held)
+    for line in held:
+        yield _marked(line, beside)
 
 
-def _marked(line: Line) -> Line:
-    word = _total(line.cells) if line.problem is None else None
+def is_total(problem: Remark) -> bool:
+    """Whether that is what is wrong with a row."""
+    return problem.key == _PROBLEM
+
+
+def _marked(line: Line, beside: int) -> Line:
+    word = _total(line.cells[beside:]) if line.problem is None else None
     if word is None:
         return line
-    problem = Remark("lines.total", text=word)
+    problem = Remark(_PROBLEM, text=word)
     return line._replace(problem=problem)
 
 
