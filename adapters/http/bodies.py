@@ -38,7 +38,7 @@ async def read(request: Request, limit: int) -> Any:
     """The body's JSON. Raises TooLarge, UnsupportedMediaType, MalformedJson or Invalid."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0]
     if media_type.strip().lower() != "application/json":
-        raise UnsupportedMediaType(media_type=media_type)
+        raise UnsupportedMediaType(wanted="application/json", media_type=media_type)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)

@@ -30,7 +30,7 @@ async def parts(request: Request) -> AsyncIterator[Part | bytes]:
     given = request.headers.get("content-type", "")
     media_type, options = parse_options_header(given)
     if media_type != MEDIA_TYPE.encode() or b"boundary" not in options:
-        raise UnsupportedMediaType(media_type=given.partition(";")[0])
+        raise UnsupportedMediaType(wanted=MEDIA_TYPE, media_type=given.partition(";")[0])
     reading = _Reading(options[b"boundary"])
     async for data in request.stream():
         for found in reading.take(data):
