@@ -99,6 +99,27 @@ def test_what_was_entered_before_it_was_cut_off_is_entered(
     assert len(backstory.log.stream(report.import_id)) == 2, "nothing new is said again"
 
 
+def test_who_was_refused_has_not_entered_what_another_row_has(
+    backstory: Backstory, take: Any
+) -> None:
+    first, *others = rows(3)
+    lines = [first, ["1", first[1], "华东", ""], *others]  # The name is the first one's.
+    take(lines, cut=3)
+    report = take(lines)
+    assert recorded(backstory, report) == (4, 3, 0, 0, 1)
+
+
+def test_each_is_counted_once_however_many_processes_go_on(
+    backstory: Backstory, take: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.importing.crew.BATCH", 5)
+    lines = [*rows(120), *rows(120)]
+    take(lines, cut=100)
+    assert recorded(backstory, take(lines, workers=3)) == (240, 120, 0, 120, 0)
+    again = take(lines, workers=3)
+    assert (again.in_all["created"], again.in_all["skipped"]) == (120, 120)
+
+
 def test_one_that_was_not_cut_off_says_what_it_did(backstory: Backstory, take: Any) -> None:
     report = take(rows(5))
     assert (counts(report), report.sum_in_all) == ((5, 0, 0, 0), None)

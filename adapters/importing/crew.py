@@ -172,7 +172,7 @@ class Crew:
     def _put(self, line: Line) -> None:
         row = self._read(line)
         claimed = set(claims(self._kind, row)) if isinstance(row, Draft) else set()
-        one = self._whose(claimed)
+        one = self._whose(claimed, row.lane if isinstance(row, Draft) else None)
         # Looked at last: whose turn it is may only have been found by waiting for others.
         if isinstance(row, Draft) and row.lane is not None and row.lane in self._later_lanes:
             self._later.append(line)
@@ -193,20 +193,34 @@ class Crew:
         except Invalid:
             return line
 
-    def _whose(self, claimed: set[Claim]) -> _Worker | _Own:
+    def _whose(self, claimed: set[Claim], lane: str | None) -> _Worker | _Own:
         """Who has rows with one of these claims; or who has not enough to do."""
+        always = self._always(lane)
         while True:
             holding = {id(w): w for c in claimed if (w := self._claimed.get(c)) is not None}
+            if always is not None:
+                holding.pop(id(always), None)
             if not holding:
                 break
             one, *others = holding.values()
-            if not others:
+            if not others and always is None:
                 return one
             self._finish(one)
+        if always is not None:
+            return always
         idle = [worker for worker in self._others if worker.ahead < AHEAD]
         if not idle and self._own is not None:
             return self._own
         return min(idle or self._others, key=lambda worker: (worker.ahead, len(worker.rows)))
+
+    def _always(self, lane: str | None) -> _Worker | _Own | None:
+        """Who has all rows of a record when an import goes on: of what was entered before, each
+        process counts every record once."""
+        if lane is None or not self._importing.earlier:
+            return None
+        own: list[_Worker | _Own] = [] if self._own is None else [self._own]
+        everybody = [*self._others, *own]
+        return everybody[hash(lane) % len(everybody)]
 
     def _give(self, one: _Worker | _Own) -> None:
         """Have the rows entered that were gathered; account for what is done meanwhile."""

@@ -1,6 +1,6 @@
 """Resuming: what earlier runs of an import did with the rows that a later run finds done."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -30,15 +30,21 @@ class Earlier:
         is_mine = event.correlation_id == self._caller.correlation_id and event.origin == IMPORT
         return is_mine and event.position <= self._upto
 
-    def outcome(self, row: "Row", done: Set[UUID]) -> "Outcome | None":
-        """What became of a row whose commands, some of them, were carried out before: ``done``."""
+    def commands(self, row: "Row", done: Set[UUID]) -> dict[str, UUID]:
+        """Of all that were carried out before, those of a row that begins, by their keys."""
         if not done:
-            return None
+            return {}
         ids = {key: self._caller.command_id(key) for key in row.idempotency_keys()}
-        new = {key for key, id in ids.items() if id in done and self._is_new(id)}
+        return {key: id for key, id in ids.items() if id in done}
+
+    def outcome(self, done: Mapping[str, UUID], entering_key: str | None) -> "Outcome | None":
+        """What became of a row by its commands that were carried out before, the one that entered
+        its record among them; to be asked when the row is taken, for one that is refused has not
+        made them."""
+        new = {key for key, id in done.items() if self._is_new(id)}
         if not new:
             return None
-        return "created" if row.entering_key in new else "updated"
+        return "created" if entering_key in new else "updated"
 
     def changed(self, id: UUID, events: Iterable[StoredEvent]) -> "Outcome | None":
         """What became of a row that brings a record up to date, by the record's events."""

@@ -58,8 +58,9 @@ class Row:
         self.further = self._steps()
         self.known: Mapping[UUID, StoredReceipt] = {}
         """Those of its commands that an earlier import has made."""
-        self.before: Outcome | None = None
-        """What earlier runs of this import have made of the row."""
+        self.done_before: Mapping[str, UUID] = {}
+        """Those that earlier runs of this import have made, by their keys."""
+        self._before: Outcome | None = None
         self._parts = deque(draft.parts)
         self._new_parts: dict[str, UUID] = {}
         self._is_new = self._is_changed = False
@@ -205,7 +206,7 @@ class Row:
         existing = Existing(self._run, self._draft, self._entering.command, id)
         if self._run.on_duplicate == "update":
             requests, self._overwrites = existing.updates()
-            self.before = self.before or self._run.changed_before(id)
+            self._before = self._became() or self._run.changed_before(id)
             self.further.extendleft(Asked(request) for request in reversed(requests))
             self._continue(id)
         elif is_same and not existing.has_lost_contact():
@@ -281,8 +282,13 @@ class Row:
             report.count("created", None)
             report.incomplete += bool(self._lacks)
         else:
-            report.count("updated" if self._is_changed else "skipped", self.before)
+            before = self._before or self._became()
+            report.count("updated" if self._is_changed else "skipped", before)
         self._leave()
+
+    def _became(self) -> Outcome | None:
+        """What earlier runs of this import have made of the row."""
+        return self._run.earlier.outcome(self.done_before, self.entering_key)
 
     def _refused(self, error: DomainError, *before: Remark) -> None:
         self._run.refuse(self._draft.line, error, *before, lane=self.lane)

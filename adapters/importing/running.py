@@ -219,7 +219,7 @@ class Import:
         for row in rows:
             row.wait_for()
             row.known = known
-            row.before = self.earlier.outcome(row, self._renewing.done_before)
+            row.done_before = self.earlier.commands(row, self._renewing.done_before)
             self.lanes.put(row)
 
     def renew(self, keys: Iterable[str]) -> None:
