@@ -171,6 +171,25 @@ def test_rows_of_one_record_stay_in_order_where_the_first_has_to_wait(
         assert names == {f"白云第{n}有限公司" for n in range(60)}, "never those that had to wait"
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_who_stands_first_has_the_name_also_where_it_waits_for_its_parent(
+    database_url: str, tmp_path: Path, workers: int
+) -> None:
+    (tmp_path / "m.toml").write_text(MAPPING, encoding="utf-8")
+    parents, plain = 150, [customer(n) for n in range(1_000, 1_600)]
+    lines = [*plain[:300], *(customer(n) for n in range(parents)), *plain[300:]]
+    for n in range(2 * parents):  # Some name a parent above, some one that comes last.
+        parent = f"K{n}" if n < parents else f"K{9_000 + n}"
+        lines.append(customer(3_000 + n, name=f"红河第{n}有限公司", parent=parent))
+        lines.append(customer(6_000 + n, name=f"红河第{n}有限公司"))
+    lines += [customer(9_000 + n) for n in range(parents, 2 * parents)]
+    path = write_csv(tmp_path / "customers.csv", [HEADER, *lines])
+    with opened(database_url) as backstory:
+        report = imported(backstory, "customers", path, tmp_path / "m.toml", workers=workers)
+        refused = [line.cells[0] for line, _ in report.in_order()]
+        assert refused == [f"K{6_000 + n}" for n in range(2 * parents)]
+
+
 def content(backstory: Backstory) -> Counter[tuple[Any, ...]]:
     """What the log says of customers and contacts, records called by their external ids."""
     names: dict[Any, str] = {}

@@ -2,7 +2,8 @@
 
 Rows that may be in each other's way go to one worker, in the order of the file; of others nobody
 can tell in which order they were entered. So verdicts and records are the same as if one had done
-it all, but where two rows want one name and one of them has to wait for a record that it names.
+it all. Who has to wait for a record further down keeps its place before those that it may be in the
+way of.
 """
 
 import os
@@ -138,7 +139,7 @@ class Crew:
         self._others = [_Worker(task) for _ in range(workers if is_apart else workers - 1)]
         self._claimed: dict[Claim, _Worker | _Own] = {}
         self._later: list[Line] = []
-        self._later_lanes: set[str] = set()
+        self._later_claims: set[Claim] = set()
 
     def run(self, file: Iterable[Line], progress: Callable[[Report], None]) -> Report:
         """Import every row. Raises OutcomeUnknown or Overloaded where the store fails for long;
@@ -174,14 +175,19 @@ class Crew:
         claimed = set(claims(self._kind, row)) if isinstance(row, Draft) else set()
         one = self._whose(claimed, row.lane if isinstance(row, Draft) else None)
         # Looked at last: whose turn it is may only have been found by waiting for others.
-        if isinstance(row, Draft) and row.lane is not None and row.lane in self._later_lanes:
-            self._later.append(line)
+        if not claimed.isdisjoint(self._later_claims):
+            self._postpone(line, claimed)
             return
         one.rows.append(row)
         one.claimed |= claimed
         self._claimed |= dict.fromkeys(claimed, one)
         if len(one.rows) == BATCH:
             self._give(one)
+
+    def _postpone(self, line: Line, claimed: Iterable[Claim]) -> None:
+        """Have it entered when all others are, and behind it whoever may be in its way."""
+        self._later.append(line)
+        self._later_claims.update(claimed)
 
     def _read(self, line: Line) -> Draft | Line:
         """What the row says; the line, where it cannot be read: it can be in nobody's way."""
@@ -255,10 +261,8 @@ class Crew:
     def _land(self, one: _Worker | _Own) -> None:
         later, free = one.land(self._importing.report)
         for line in later:
-            self._later.append(line)
             row = self._read(line)
-            if isinstance(row, Draft) and row.lane is not None:
-                self._later_lanes.add(row.lane)
+            self._postpone(line, claims(self._kind, row) if isinstance(row, Draft) else ())
         for claim in free:
             self._claimed.pop(claim, None)
 

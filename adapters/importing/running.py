@@ -8,6 +8,7 @@ from uuid import UUID
 
 from adapters.importing.again import Renewing, RenewingConveyor
 from adapters.importing.calling import called
+from adapters.importing.claims import Claim, claims
 from adapters.importing.drafts import ON_BEHALF_OF, Draft, Rows
 from adapters.importing.existing import first_contact
 from adapters.importing.lanes import MOST_WAITING, Lanes
@@ -60,7 +61,8 @@ class Import:
         self.batch = Batch()
         """The rows that are being begun."""
         self._postponed: list[Draft] = []
-        self._postponed_lanes: set[str] = set()
+        self._postponed_claims: set[Claim] = set()
+        """Of these: who has one in common keeps its place behind them."""
         self._latest: dict[str, datetime] = {}
         self._users: set[UUID] = set()
 
@@ -69,7 +71,7 @@ class Import:
     ) -> Report:
         """Import every row. Raises OutcomeUnknown or Overloaded where the store fails for long;
         what was done until then is done, and running it again does the rest."""
-        self._postponed_lanes.clear()
+        self._postponed_claims.clear()
         rows = iter(file)
         while chunk := list(islice(rows, CHUNK)):
             self._take(self._drafts(chunk))
@@ -142,10 +144,9 @@ class Import:
         self.application.repository.load(self.references.ids(chain.from_iterable(named)))
         ready = []
         for draft, names in zip(drafts, named, strict=True):
-            if draft.lane in self._postponed_lanes or self._is_to_come(names):
+            if self._is_to_come(names) or self._is_behind(draft):
                 self._postponed.append(draft)
-                if draft.lane is not None:
-                    self._postponed_lanes.add(draft.lane)
+                self._postponed_claims.update(claims(self.plan.kind, draft))
             else:
                 ready.append(draft)
         self._begin([row for draft in ready if (row := self._row(draft)) is not None])
@@ -155,7 +156,7 @@ class Import:
         """Rows may name rows further down, and those others again: until no more can be found."""
         while drafts := self._postponed:
             self.references.forget_shared()
-            self._postponed, self._postponed_lanes = [], set()
+            self._postponed, self._postponed_claims = [], set()
             self._take(drafts)
             self.conveyor.finish()
             if len(self._postponed) == len(drafts):
@@ -196,6 +197,12 @@ class Import:
         """Whether one of these may be a record of a row further down, or another one, too."""
         own = (name for name in names if name.kind == self.plan.kind.KIND)
         return any(name.is_shared or self.references.get(name) is None for name in own)
+
+    def _is_behind(self, draft: Draft) -> bool:
+        """Whether one that was put off and stands before it may be in its way."""
+        if not self._postponed_claims:
+            return False
+        return not self._postponed_claims.isdisjoint(claims(self.plan.kind, draft))
 
     def _row(self, draft: Draft) -> Row | None:
         try:
