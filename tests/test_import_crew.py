@@ -133,7 +133,10 @@ def test_a_row_whose_next_step_cannot_be_is_refused_and_waited_for_by_nobody(
         assert [line.number for line, _ in report.in_order()] == [5, 302, 890]
 
 
-def test_a_name_that_a_row_gives_up_is_free_for_the_next(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_a_name_that_a_row_gives_up_is_free_for_the_next(
+    database_url: str, tmp_path: Path, is_apart: bool
+) -> None:
     (tmp_path / "m.toml").write_text(MAPPING, encoding="utf-8")
     here = [customer(n, name=f"红河第{n}有限公司") for n in range(300)]
     renamed = [customer(n, name=f"白云第{n}有限公司") for n in range(300)]
@@ -143,7 +146,7 @@ def test_a_name_that_a_row_gives_up_is_free_for_the_next(database_url: str, tmp_
     path = write_csv(tmp_path / "after.csv", [HEADER, *pairs])
     with opened(database_url) as backstory:
         imported(backstory, "customers", before, tmp_path / "m.toml")
-        how: dict[str, Any] = {"workers": 3, "on_duplicate": "update"}
+        how: dict[str, Any] = {"workers": 3, "on_duplicate": "update", "is_apart": is_apart}
         report = imported(backstory, "customers", path, tmp_path / "m.toml", **how)
         assert counts(report) == (300, 300, 0, 0)
 

@@ -217,9 +217,13 @@ def _crew(
     """Who enters the rows: several, where that is asked for and their order is nothing to keep."""
     job, plan = prepared.job, prepared.plan
     workers = job.workers or workers_for(job.path)
-    # What an update gives up, such as a name, its row does not say: the next may want it.
-    if workers < 2 or plan.is_in_order or job.on_duplicate == "update":
+    if workers < 2 or plan.is_in_order:
         return importing
+    if job.on_duplicate == "update":
+        # What an update gives up, such as a name, its row does not say: the next may want it.
+        if not job.is_apart:
+            return importing
+        workers = 1
     task = Task(
         backstory.url,
         backstory.keyring.master,
